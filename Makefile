@@ -1,0 +1,41 @@
+# Every target sets up what it needs. `make help` lists them.
+PATIENTS ?= 25
+VENV := .venv/bin
+export PYTHONDONTWRITEBYTECODE := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo dev test check format requirements clean
+
+help: ## List the targets
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
+
+setup: ## Install what the repository needs into .venv (done by the others as needed)
+	@infra/local/setup.sh
+
+demo: setup ## Run the whole chain on a local stack and compare the stores (PATIENTS=25)
+	@$(VENV)/python -m infra.local.demo --patients $(PATIENTS)
+
+dev: setup ## Keep a local stack running, with its URLs printed; picks up code changes
+	@$(VENV)/python -m infra.local.dev
+
+test: check ## Lint, types and all tests
+	@$(VENV)/python -m pytest
+
+check: setup ## Lint, formatting and types
+	@$(VENV)/ruff check --quiet
+	@$(VENV)/ruff format --check --quiet
+	@$(VENV)/basedpyright --level error
+
+format: setup ## Format the code
+	@$(VENV)/ruff check --fix --quiet
+	@$(VENV)/ruff format --quiet
+
+requirements: setup ## Compile the pinned requirements anew
+	@$(VENV)/python -m pip install --quiet uv
+	@$(VENV)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --no-header requirements.in -o requirements.txt
+	@$(VENV)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --no-header -c requirements.txt requirements-dev.in -o requirements-dev.txt
+
+clean: ## Remove what was built or installed here
+	rm -rf .venv build infra/local/node/node_modules .pytest_cache .ruff_cache .hypothesis

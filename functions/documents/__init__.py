@@ -1,0 +1,3 @@
+"""Supabase documents -> core documents and medications."""
+
+from __future__ import annotations

@@ -1,0 +1,86 @@
+"""
+Write an uploaded document's metadata and medications to core.
+
+On:         document-changed
+Does:       reads the documents from Supabase; writes `documents` (same id, core's patient id) and
+            the whole set of `medications`, as one statement
+Emits:      nothing yet, the chain's end
+Safe twice: deterministic ids, the set is replaced as a whole, guarded by the document's version
+Gives up:   the document can never be stored (type, owner or structured_json unreadable): parked.
+            A patient whom core does not know yet is waited for
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol
+
+from shared import settings
+from shared.document_reading import store_form
+from shared.errors import PermanentError
+from shared.events import Ref
+from shared.models import Document, StoredDocument
+from shared.outcomes import Outcome, Outcomes, failed, gone
+from shared.runtime import step
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from shared.clients import Clients
+    from shared.runner import Batch
+
+
+class Uploads(Protocol):
+    """Supabase documents."""
+
+    def read(self, ids: Sequence[str]) -> dict[str, Document]: ...
+
+    def deleted(self, ids: Sequence[str]) -> dict[str, int]: ...
+
+
+class Documents(Protocol):
+    """Core documents."""
+
+    def store(self, batch: Batch, documents: Sequence[StoredDocument]) -> list[Outcome]: ...
+
+    def remove(self, batch: Batch, refs: Sequence[Ref]) -> list[Outcome]: ...
+
+
+def store_documents(
+    batch: Batch, *, uploads: Uploads, documents: Documents, namespace: UUID
+) -> Outcomes:
+    """Store the documents of a batch: one read of Supabase and one write of core."""
+    found = uploads.read([ref.key for ref in batch.refs])
+    ready: list[StoredDocument] = []
+    unreadable: list[Outcome] = []
+    for ref in batch.refs:
+        if ref.key in found:
+            try:
+                ready.append(store_form(found[ref.key], namespace))
+            except PermanentError as error:
+                unreadable.append(failed(Ref(ref.kind, ref.key, found[ref.key].version), error))
+    stored = documents.store(batch, ready) if ready else []
+    missing = [ref for ref in batch.refs if ref.key not in found]
+    removed, vanished = _remove(batch, missing, uploads, documents) if missing else ([], [])
+    return Outcomes(recorded=[*stored, *removed], unrecorded=[*unreadable, *vanished])
+
+
+def _remove(
+    batch: Batch, missing: Sequence[Ref], uploads: Uploads, documents: Documents
+) -> tuple[list[Outcome], list[Outcome]]:
+    """Remove what the source says it deleted; what is merely absent is left alone."""
+    deleted = uploads.deleted([ref.key for ref in missing])
+    refs = [Ref(ref.kind, ref.key, deleted[ref.key]) for ref in missing if ref.key in deleted]
+    vanished = [gone(ref) for ref in missing if ref.key not in deleted]
+    return (documents.remove(batch, refs) if refs else []), vanished
+
+
+@step
+def store_document(batch: Batch, to: Clients) -> Outcomes:
+    """Entry point: see the card above."""
+    return store_documents(
+        batch,
+        uploads=to.supabase_documents,
+        documents=to.core_documents,
+        namespace=settings.id_namespace(),
+    )

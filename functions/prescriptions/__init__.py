@@ -1,0 +1,3 @@
+"""Core prescriptions -> Supabase document -> search chunks."""
+
+from __future__ import annotations

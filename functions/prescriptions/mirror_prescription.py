@@ -1,0 +1,104 @@
+"""
+Mirror a core prescription as a Supabase document of the patient.
+
+On:         prescription-changed
+Does:       writes the document (type prescription, readable text, the summary as structured_json)
+            under an id derived from the prescription's; removes it when the prescription is gone
+Emits:      prescription-mirrored
+Safe twice: upsert by id, guarded by core's version; the document is marked as core's, so it does
+            not come back as an upload; after writing, a source that moved is read again
+Gives up:   never; a patient without a Firebase sign-in has nothing to show it to, and is skipped
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol
+
+from shared import ids, settings
+from shared.events import Ref
+from shared.models import Document, Prescription
+from shared.outcomes import Outcome, Outcomes, done, gone
+from shared.prescription_text import readable
+from shared.recheck import Ledger, until_still
+from shared.runtime import step
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from shared.clients import Clients
+    from shared.runner import Batch
+
+
+class Prescriptions(Protocol):
+    """Core prescriptions."""
+
+    def read(self, ids: Sequence[str]) -> dict[str, Prescription]: ...
+
+
+class Mirrors(Protocol):
+    """Supabase documents."""
+
+    def mirror(self, documents: Sequence[Document]) -> None: ...
+
+    def unmirror(self, versions: dict[str, int]) -> None: ...
+
+
+def mirror_prescriptions(
+    batch: Batch, *, prescriptions: Prescriptions, mirrors: Mirrors, ledger: Ledger, namespace: UUID
+) -> Outcomes:
+    """Mirror the prescriptions of a batch; again for those that changed meanwhile."""
+    return until_still(batch, lambda refs: _mirror(refs, prescriptions, mirrors, namespace), ledger)
+
+
+def _mirror(
+    refs: Sequence[Ref], prescriptions: Prescriptions, mirrors: Mirrors, namespace: UUID
+) -> list[Outcome]:
+    found = prescriptions.read([ref.key for ref in refs])
+    documents = [
+        _document(source, source.uid, namespace) for source in found.values() if source.uid
+    ]
+    if documents:
+        mirrors.mirror(documents)
+    missing = {
+        ids.prescription_document_id(namespace, ref.key): ref.version
+        for ref in refs
+        if ref.key not in found
+    }
+    if missing:
+        mirrors.unmirror(missing)
+    return [_outcome(ref, found.get(ref.key)) for ref in refs]
+
+
+def _outcome(ref: Ref, source: Prescription | None) -> Outcome:
+    if source is None:
+        return gone(ref)
+    if source.uid is None:
+        return Outcome(Ref(ref.kind, ref.key, source.version), "gone", "patient_without_sign_in")
+    return done(ref, source.version)
+
+
+def _document(source: Prescription, uid: str, namespace: UUID) -> Document:
+    return Document(
+        id=ids.prescription_document_id(namespace, source.id),
+        patient_uid=uid,
+        type="prescription",
+        file_url=source.pdf_url,
+        text=readable(source),
+        structured=source.summary,
+        confidence=1.0,
+        created_at=source.created_at,
+        version=source.version,
+    )
+
+
+@step
+def mirror_prescription(batch: Batch, to: Clients) -> Outcomes:
+    """Entry point: see the card above."""
+    return mirror_prescriptions(
+        batch,
+        prescriptions=to.core_prescriptions,
+        mirrors=to.supabase_documents,
+        ledger=to.ledger,
+        namespace=settings.id_namespace(),
+    )

@@ -1,0 +1,3 @@
+"""Outbox relays and dead letters."""
+
+from __future__ import annotations

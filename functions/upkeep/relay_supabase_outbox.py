@@ -1,0 +1,35 @@
+"""
+Announce what Supabase's outbox holds: the sweep behind the webhook.
+
+On:         schedule
+Does:       leases unsent rows, publishes their refs, settles them
+Emits:      document-changed
+Safe twice: rows are leased under a token; overlapping runs take different rows
+Gives up:   never; what is left when the time is up is the next run's
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from shared import log
+from shared.relay import drain
+from shared.runtime import endpoint
+
+if TYPE_CHECKING:
+    from flask import Request
+
+    from shared.clients import Clients
+
+TOPICS = {"document": "document-changed"}
+_BUDGET_S = 45.0
+
+
+@endpoint
+def relay_supabase_outbox(request: Request, to: Clients) -> dict[str, Any]:
+    """Announce until the outbox is empty or the time is up."""
+    del request  # carries nothing: the outbox tells what to do
+    sent = drain(to.supabase_outbox, to.publish, TOPICS, budget_s=_BUDGET_S)
+    if sent:
+        log.event("relayed", step="relay_supabase_outbox", count=sent)
+    return {"announced": sent}

@@ -1,0 +1,3 @@
+"""Firebase Auth -> core users -> Supabase auth user -> Firebase claims."""
+
+from __future__ import annotations

@@ -1,0 +1,94 @@
+"""
+Mirror a core user as a Supabase auth user, under the same id.
+
+On:         user-stored
+Does:       creates or changes the auth user; ids and role in app_metadata, where decisions read
+            them, and the product's user_metadata (a user can edit those, so nothing trusts them)
+Emits:      user-mirrored
+Safe twice: the id is deterministic and only differences are sent; after writing, the source's
+            version is checked, and if it moved the user is read and written again
+Gives up:   a contact of another auth user is a conflict for a person, never taken over
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+from shared import ids, settings
+from shared.errors import PermanentError
+from shared.events import Ref
+from shared.models import AuthUser, CoreUser
+from shared.outcomes import Outcome, Outcomes, failed, gone
+from shared.recheck import Ledger, until_still
+from shared.runtime import step
+from shared.user_mirroring import Difference, compare
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from shared.clients import Clients
+    from shared.runner import Batch
+
+
+class Users(Protocol):
+    """Core users."""
+
+    def read(self, uids: Sequence[str]) -> dict[str, CoreUser]: ...
+
+
+class AuthUsers(Protocol):
+    """Supabase auth."""
+
+    def find(
+        self, ids: Sequence[str], emails: Sequence[str], phones: Sequence[str]
+    ) -> list[AuthUser]: ...
+
+    def create(self, user_id: str, attributes: dict[str, Any]) -> None: ...
+
+    def update(self, user_id: str, attributes: dict[str, Any]) -> None: ...
+
+
+def mirror_users(
+    batch: Batch, *, users: Users, mirror: AuthUsers, ledger: Ledger, namespace: UUID
+) -> Outcomes:
+    """Mirror the users of a batch; again for those that changed while they were mirrored."""
+    return until_still(batch, lambda refs: _mirror(refs, users, mirror, namespace), ledger)
+
+
+def _mirror(refs: Sequence[Ref], users: Users, mirror: AuthUsers, namespace: UUID) -> list[Outcome]:
+    sources = users.read([ref.key for ref in refs])
+    auth_ids = {uid: ids.user_id(namespace, uid) for uid in sources}
+    found = mirror.find(
+        list(auth_ids.values()),
+        [user.email for user in sources.values() if user.email],
+        [user.phone.removeprefix("+") for user in sources.values() if user.phone],
+    )
+    return [
+        _write(ref, compare(source, auth_ids[ref.key], found), mirror) if source else gone(ref)
+        for ref in refs
+        for source in [sources.get(ref.key)]
+    ]
+
+
+def _write(ref: Ref, difference: Difference, mirror: AuthUsers) -> Outcome:
+    try:
+        if difference.create:
+            mirror.create(difference.user_id, difference.attributes)
+        elif difference.attributes:
+            mirror.update(difference.user_id, difference.attributes)
+    except PermanentError as error:
+        return failed(ref, error)
+    return difference.outcome(ref)
+
+
+@step
+def mirror_user(batch: Batch, to: Clients) -> Outcomes:
+    """Entry point: see the card above."""
+    return mirror_users(
+        batch,
+        users=to.core_users,
+        mirror=to.supabase_users,
+        ledger=to.ledger,
+        namespace=settings.id_namespace(),
+    )

@@ -1,0 +1,97 @@
+-- The ledger: where each entity stands in each step, and the journal of everything that happened.
+-- Holds ids, versions and codes, never content.
+
+create schema sync;
+
+-- One sequence gives every version: it cannot tie, and a later number was drawn later.
+create sequence sync.version;
+
+create table sync.ledger (
+  kind text not null,
+  key text not null,
+  step text not null,
+  state text not null check (state in ('done', 'retrying', 'parked', 'conflict', 'gone')),
+  source_version bigint not null default 0,  -- newest version written to the step's target
+  seen_version bigint not null default 0,    -- newest version the step was asked for
+  attempts integer not null default 0,       -- failed attempts since the last success
+  error_code text,
+  trace_id text,
+  first_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  primary key (kind, key, step)
+);
+create index ledger_unfinished on sync.ledger (state, updated_at)
+  where state in ('retrying', 'parked', 'conflict');
+
+create table sync.journal (
+  id bigint generated always as identity primary key,
+  at timestamptz not null default now(),
+  kind text not null,
+  key text not null,
+  step text not null,
+  source_version bigint not null,
+  state text not null,
+  error_code text,
+  trace_id text,
+  revision text not null
+);
+create index journal_entity on sync.journal (kind, key, id);
+create index journal_trace on sync.journal (trace_id);
+
+create table sync.conflicts (
+  id bigint generated always as identity primary key,
+  kind text not null,
+  key text not null,
+  step text not null,
+  field text not null,
+  other text not null,                       -- id of the account that holds the value
+  opened_at timestamptz not null default now(),
+  resolved_at timestamptz,
+  resolution text
+);
+create unique index conflicts_open on sync.conflicts (kind, key, step, field)
+  where resolved_at is null;
+
+-- Write a batch of outcomes: [{kind, key, version, state, code, conflicts: [{field, other}]}].
+-- An outcome older than what is already written changes nothing but the journal.
+create function sync.record(p_step text, p_trace text, p_revision text, p_outcomes jsonb)
+returns integer language sql set search_path = '' as $$
+  with outcome as (
+    select * from jsonb_to_recordset(p_outcomes)
+      as o(kind text, key text, version bigint, state text, code text, conflicts jsonb)
+  ), written as (
+    insert into sync.ledger as l
+      (kind, key, step, state, source_version, seen_version, attempts, error_code, trace_id)
+    select kind, key, p_step, state,
+           case when state in ('done', 'conflict', 'gone') then version else 0 end, version,
+           case when state in ('retrying', 'parked') then 1 else 0 end, code, p_trace
+    from outcome order by kind, key
+    on conflict (kind, key, step) do update set
+      state = excluded.state,
+      source_version = greatest(l.source_version, excluded.source_version),
+      seen_version = greatest(l.seen_version, excluded.seen_version),
+      attempts = case when excluded.attempts = 0 then 0 else l.attempts + 1 end,
+      error_code = excluded.error_code,
+      trace_id = excluded.trace_id,
+      first_at = case when l.attempts = 0 then excluded.first_at else l.first_at end,
+      updated_at = excluded.updated_at
+      where excluded.seen_version >= l.source_version
+  ), opened as (
+    insert into sync.conflicts (kind, key, step, field, other)
+    select o.kind, o.key, p_step, c.field, c.other
+    from outcome o cross join lateral
+      jsonb_to_recordset(coalesce(o.conflicts, '[]')) as c(field text, other text)
+    on conflict (kind, key, step, field) where resolved_at is null
+      do update set other = excluded.other
+  ), cleared as (
+    update sync.conflicts c set resolved_at = now(), resolution = 'cleared'
+    from outcome o
+    where c.kind = o.kind and c.key = o.key and c.step = p_step and c.resolved_at is null
+      and o.state in ('done', 'gone')
+  ), journaled as (
+    insert into sync.journal (kind, key, step, source_version, state, error_code, trace_id, revision)
+    select kind, key, p_step, version, state, code, p_trace, p_revision from outcome
+    returning 1
+  )
+  select count(*)::integer from journaled
+$$;

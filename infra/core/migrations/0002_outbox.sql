@@ -1,0 +1,100 @@
+-- The outbox: which of the backend's entities changed and have not been announced yet.
+-- One row per entity, written in the changing transaction by a statement-level trigger. A second
+-- change before the first is announced moves the same row on, so a burst of edits is one event;
+-- the row stays afterwards as the entity's current version.
+
+create table sync.outbox (
+  kind text not null,
+  key text not null,
+  version bigint not null,
+  deleted boolean not null default false,
+  changed_at timestamptz not null default now(),
+  sent_at timestamptz,
+  lease_until timestamptz,
+  lease_token uuid,
+  attempts integer not null default 0,
+  primary key (kind, key)
+);
+create index outbox_unsent on sync.outbox (changed_at) where sent_at is null;
+
+-- Note the changed rows. Arguments: kind, key column. What the sync itself wrote (it sets
+-- sync.origin for its transactions) moves the version but announces nothing: no echo.
+create function sync.capture() returns trigger
+language plpgsql security definer set search_path = '' as $$
+declare
+  ours constant boolean := coalesce(current_setting('sync.origin', true), '') = 'sync';
+begin
+  insert into sync.outbox as o (kind, key, version, deleted, sent_at)
+  select tg_argv[0], changed.key, nextval('sync.version'), tg_op = 'DELETE',
+         case when ours then now() end
+  from (
+    select distinct row ->> tg_argv[1] as key from (
+      select to_jsonb(c) as row from changed c
+    ) r order by 1
+  ) changed
+  where changed.key is not null
+  on conflict (kind, key) do update set
+    version = excluded.version,
+    deleted = excluded.deleted,
+    changed_at = case when ours then o.changed_at else excluded.changed_at end,
+    sent_at = case when ours then o.sent_at end,
+    lease_until = null,
+    lease_token = null,
+    attempts = 0;
+  return null;
+end $$;
+
+-- The same for updates: rows that a statement rewrote without changing are passed over.
+create function sync.capture_update() returns trigger
+language plpgsql security definer set search_path = '' as $$
+declare
+  ours constant boolean := coalesce(current_setting('sync.origin', true), '') = 'sync';
+begin
+  insert into sync.outbox as o (kind, key, version, sent_at)
+  select tg_argv[0], changed.key, nextval('sync.version'), case when ours then now() end
+  from (
+    select distinct row ->> tg_argv[1] as key from (
+      select to_jsonb(c) as row from changed c except select to_jsonb(b) from before b
+    ) r order by 1
+  ) changed
+  where changed.key is not null
+  on conflict (kind, key) do update set
+    version = excluded.version,
+    deleted = false,
+    changed_at = case when ours then o.changed_at else excluded.changed_at end,
+    sent_at = case when ours then o.sent_at end,
+    lease_until = null,
+    lease_token = null,
+    attempts = 0;
+  return null;
+end $$;
+
+-- Lease up to p_limit unsent rows for p_lease_s seconds under the caller's token.
+create function sync.claim_outbox(p_token uuid, p_limit integer, p_lease_s integer)
+returns table (kind text, key text, version bigint)
+language sql set search_path = '' as $$
+  with due as (
+    select o.kind, o.key from sync.outbox o
+    where o.sent_at is null and (o.lease_until is null or o.lease_until < now())
+    order by o.changed_at limit p_limit for update skip locked
+  )
+  update sync.outbox o
+  set lease_until = now() + make_interval(secs => p_lease_s), lease_token = p_token,
+      attempts = o.attempts + 1
+  from due where o.kind = due.kind and o.key = due.key
+  returning o.kind, o.key, o.version
+$$;
+
+-- Mark as sent what the token still holds at the version that was announced. A row that changed
+-- meanwhile keeps waiting: its newer version has not been announced.
+create function sync.settle_outbox(p_token uuid, p_sent jsonb)
+returns integer language sql set search_path = '' as $$
+  with settled as (
+    update sync.outbox o
+    set sent_at = now(), lease_until = null, lease_token = null, attempts = 0
+    from jsonb_to_recordset(p_sent) as s(kind text, key text, version bigint)
+    where o.kind = s.kind and o.key = s.key and o.version = s.version and o.lease_token = p_token
+    returning 1
+  )
+  select count(*)::integer from settled
+$$;

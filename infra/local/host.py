@@ -1,0 +1,55 @@
+"""
+The step host: every step and HTTP function in one process, each through functions-framework.
+
+Deployed, each function is a service of its own; here they share a process, mounted by name under
+one port: POST /store_user runs store_user exactly as the deployed service would. Functions whose
+triggers the Firebase emulator serves are not mounted.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import functions_framework
+from functions_framework import _http
+from werkzeug.exceptions import NotFound
+from werkzeug.middleware.dispatcher import DispatcherMiddleware
+
+from shared import catalog
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+HOSTED = {"topic", "http", "schedule"}
+
+
+def application() -> Any:
+    """Return the WSGI application that serves every hosted function under its name."""
+    mounts = {
+        f"/{function.name}": functions_framework.create_app(
+            function.name, str(REPOSITORY / "main.py"), "http"
+        )
+        for function in catalog.load().functions.values()
+        if function.trigger["kind"] in HOSTED
+    }
+    return DispatcherMiddleware(_root, mounts)
+
+
+def _root(environ: Any, start_response: Any) -> Any:
+    if environ.get("PATH_INFO") == "/":
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        return [b"step host: POST /<function>\n"]
+    return NotFound()(environ, start_response)
+
+
+def main() -> None:
+    """Serve with functions-framework's own production server (gunicorn, threads)."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--port", type=int, required=True)
+    arguments = parser.parse_args()
+    # Not public, and the very server a deployed function runs on: that is the point.
+    _http.create_server(application(), False).run("127.0.0.1", arguments.port)  # noqa: FBT003
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,242 @@
+"""
+The whole local stack as one object: start it, join it through `build/stack.json`, stop it.
+
+Everything listens on 127.0.0.1, on free ports, and lives in one run folder that is gone
+afterwards. `stack.json` tells any other program how to take part.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import psycopg
+
+from infra import migrate
+from infra.local import pubsub
+from infra.local.firebase import Firebase, ingress
+from infra.local.postgres import Postgres
+from infra.local.processes import Process, base_environment, free_port
+from infra.local.scheduler import Scheduler
+from infra.local.supabase import install as supabase_platform
+from infra.local.supervisor import Supervisor
+from infra.local.toolchain import say
+from shared import catalog
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+PROJECT = "demo-healbridge"
+
+
+@dataclass(frozen=True)
+class Options:
+    """How this stack differs from the deployment's settings; the defaults differ in nothing."""
+
+    stack_file: Path = REPOSITORY / "build" / "stack.json"
+    max_attempts: int | None = None
+    max_backoff_s: int | None = None
+    schedule_period_s: float = 1.0
+
+
+class Stack:
+    """A running local stack. Use as a context manager from the main thread."""
+
+    def __init__(self, options: Options | None = None) -> None:
+        self.options = options or Options()
+        self.supervisor = Supervisor()
+        try:
+            self._prepare()
+        except BaseException:
+            self.supervisor.stop()
+            raise
+
+    def _prepare(self) -> None:
+        logs, folder = self.supervisor.logs, self.supervisor.folder
+        self.postgres = Postgres("postgres", folder / "postgres", free_port())
+        self._ports = {name: free_port() for name in ("pubsub", "supabase", "embeddings", "steps")}
+        self._secrets = {
+            name: secrets.token_urlsafe(24) for name in ("service", "anon", "webhook", "openai")
+        }
+        self.firebase = Firebase(folder, REPOSITORY, ingress(catalog.load()), {}, PROJECT)
+        self.firebase.settings |= self.settings()
+        self._scheduler: Scheduler | None = None
+        self._logs = logs
+
+    def __enter__(self) -> Stack:
+        try:
+            self._start()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def _start(self) -> None:
+        say("starting PostgreSQL with pgvector")
+        self.postgres.initdb(self.supervisor.id)
+        self.supervisor.start(self.postgres.process(self._logs / "postgres.log"))
+        self._create_databases()
+        self.firebase.write()
+        say("starting the Firebase and Pub/Sub emulators, Supabase and the step host (about 15 s)")
+        self.supervisor.start(
+            self.firebase.process(self._logs / "firebase.log"), *self._processes()
+        )
+        self._scheduler = Scheduler(
+            self.url("steps"),
+            [f.name for f in catalog.load().functions.values() if f.trigger["kind"] == "schedule"],
+            self.options.schedule_period_s,
+        )
+        self.write_stack_file()
+
+    def _create_databases(self) -> None:
+        with psycopg.connect(self.postgres.dsn("postgres"), autocommit=True) as connection:
+            connection.execute("create database core")
+            connection.execute("create database supabase")
+        with psycopg.connect(self.core_dsn) as connection:
+            connection.execute((REPOSITORY / "infra/core/backend.sql").read_bytes())
+        migrate.migrate("core", self.core_dsn)
+        supabase_platform.install(self.supabase_dsn)
+        _install_pg_net(self.supabase_dsn)
+        migrate.migrate("supabase", self.supabase_dsn)
+        with psycopg.connect(self.supabase_dsn) as connection:
+            for name, value in (
+                ("healbridge_webhook_url", self.webhook_url),
+                ("healbridge_webhook_secret", self._secrets["webhook"]),
+            ):
+                connection.execute("select vault.create_secret(%s, %s)", [value, name])
+
+    def _processes(self) -> list[Process]:
+        supabase = ["--dsn", self.supabase_dsn, "--service-key", self._secrets["service"],
+                    "--anon-key", self._secrets["anon"], "--firebase-project", PROJECT]  # fmt: skip
+        return [
+            Process(
+                "pubsub",
+                pubsub.command(self._ports["pubsub"]),
+                log=self._logs / "pubsub.log",
+                ready=self.url("pubsub"),
+                after_ready=self._create_topics,
+            ),
+            self._python("supabase", "infra.local.supabase", *supabase),
+            self._python("embeddings", "infra.local.embeddings"),
+            self._python("steps", "infra.local.host", env=self.settings()),
+            Process(
+                "pg_net",
+                [sys.executable, "-m", "infra.local.pg_net", "--dsn", self.supabase_dsn],
+                log=self._logs / "pg_net.log",
+                cwd=REPOSITORY,
+            ),
+        ]
+
+    def _python(
+        self, name: str, module: str, *arguments: str, env: Mapping[str, str] | None = None
+    ) -> Process:
+        port = self._ports[name]
+        return Process(
+            name,
+            [sys.executable, "-m", module, "--port", str(port), *arguments],
+            log=self._logs / f"{name}.log",
+            env=base_environment(**(env or {})),
+            cwd=REPOSITORY,
+            ready=self.url(name),
+        )
+
+    def _create_topics(self) -> None:
+        pubsub.create_topics(
+            catalog.load(),
+            PROJECT,
+            f"127.0.0.1:{self._ports['pubsub']}",
+            lambda function: f"{self.url('steps')}/{function}",
+            max_attempts_override=self.options.max_attempts,
+            max_backoff_override_s=self.options.max_backoff_s,
+        )
+
+    def url(self, name: str) -> str:
+        """Return the base URL of a part: pubsub, supabase, embeddings or steps."""
+        return f"http://127.0.0.1:{self._ports[name]}"
+
+    @property
+    def core_dsn(self) -> str:
+        """Connection string of core, as its owner."""
+        return self.postgres.dsn("core")
+
+    @property
+    def supabase_dsn(self) -> str:
+        """Connection string of Supabase's database, as its owner."""
+        return self.postgres.dsn("supabase")
+
+    @property
+    def webhook_url(self) -> str:
+        """Where Supabase's database trigger sends its hints."""
+        return f"{self.url('steps')}/receive_document"
+
+    def settings(self) -> dict[str, str]:
+        """Return the functions' environment."""
+        return {
+            "CORE_DSN": self.core_dsn,
+            "CORE_POOL_SIZE": "16",
+            "SUPABASE_URL": self.url("supabase"),
+            "SUPABASE_SERVICE_KEY": self._secrets["service"],
+            "OPENAI_API_KEY": self._secrets["openai"],
+            "OPENAI_BASE_URL": f"{self.url('embeddings')}/v1",
+            "WEBHOOK_SECRET": self._secrets["webhook"],
+            "ID_NAMESPACE": self._namespace,
+            "GOOGLE_CLOUD_PROJECT": PROJECT,
+            "PUBSUB_EMULATOR_HOST": f"127.0.0.1:{self._ports['pubsub']}",
+            "THREADS": "16",
+            "PYTHONPATH": str(REPOSITORY),
+            **self.firebase.environment(),
+        }
+
+    def describe(self) -> dict[str, Any]:
+        """Return what another program needs to take part."""
+        return {
+            "project_id": PROJECT,
+            "core_dsn": self.core_dsn,
+            "supabase_dsn": self.supabase_dsn,
+            "supabase_url": self.url("supabase"),
+            "supabase_service_key": self._secrets["service"],
+            "supabase_anon_key": self._secrets["anon"],
+            "auth_emulator": self.firebase.host("auth"),
+            "firestore_emulator": self.firebase.host("firestore"),
+            "pubsub_emulator": f"127.0.0.1:{self._ports['pubsub']}",
+            "functions_url": f"http://{self.firebase.host('functions')}/{PROJECT}/us-central1",
+            "steps_url": self.url("steps"),
+            "webhook_url": self.webhook_url,
+            "webhook_secret": self._secrets["webhook"],
+            "embeddings_url": f"{self.url('embeddings')}/v1",
+            "id_namespace": self._namespace,
+            "logs": str(self._logs),
+            "pids": self.supervisor.pids() | {"stack": os.getpid()},
+        }
+
+    def write_stack_file(self) -> None:
+        """Write stack.json: whole or not at all, readable by its owner only (it holds keys)."""
+        path = self.options.stack_file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft = path.with_suffix(f".{os.getpid()}")
+        draft.touch(mode=0o600)
+        draft.write_text(json.dumps(self.describe(), indent=2) + "\n")
+        draft.replace(path)
+
+    def stop(self) -> None:
+        """End everything and remove stack.json."""
+        if self._scheduler is not None:
+            self._scheduler.stop()
+        self.supervisor.stop()
+        self.options.stack_file.unlink(missing_ok=True)
+
+    _namespace = str(uuid4())
+
+
+def _install_pg_net(dsn: str) -> None:
+    from infra.local.pg_net import install
+
+    install(dsn)

@@ -1,0 +1,85 @@
+"""
+Apply SQL migrations, each once and in its own transaction; stop at the first that fails.
+
+`python -m infra.migrate core DSN` applies infra/core/migrations, `... supabase DSN` applies
+infra/supabase/migrations (the Supabase CLI does the same with `supabase db push`). A migration that
+was applied and then edited is refused: databases that ran the old text would differ in silence.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import sys
+from pathlib import Path
+from typing import LiteralString, cast
+
+import psycopg
+
+ROOT = Path(__file__).parent
+FOLDERS = {"core": ROOT / "core" / "migrations", "supabase": ROOT / "supabase" / "migrations"}
+
+_SETUP = """
+create schema if not exists healbridge_migrations;
+create table if not exists healbridge_migrations.applied (
+  store text not null, name text not null, sha256 text not null,
+  applied_at timestamptz not null default now(), primary key (store, name)
+);
+"""
+_APPLIED = "select name, sha256 from healbridge_migrations.applied where store = %(store)s"
+_NOTE = """
+insert into healbridge_migrations.applied (store, name, sha256)
+values (%(store)s, %(name)s, %(sha256)s)
+"""
+_LOCK = "select pg_advisory_lock(hashtextextended('healbridge_migrations', 0))"
+
+
+class MigrationError(Exception):
+    """A migration cannot be applied; the message names it and says why."""
+
+
+def migrate(store: str, dsn: str) -> list[str]:
+    """Apply what is pending for a store; return the names applied. Raise MigrationError."""
+    applied: list[str] = []
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute(_LOCK)
+        connection.execute(_SETUP)
+        known = dict(connection.execute(_APPLIED, {"store": store}).fetchall())
+        for path in sorted(FOLDERS[store].glob("*.sql")):
+            text = path.read_text(encoding="utf-8")
+            digest = hashlib.sha256(text.encode()).hexdigest()
+            if path.name in known:
+                if known[path.name] != digest:
+                    raise MigrationError(f"{path.name} was edited after it was applied")
+                continue
+            _apply(connection, store, path.name, text, digest)
+            applied.append(path.name)
+    return applied
+
+
+def _apply(connection: psycopg.Connection, store: str, name: str, text: str, digest: str) -> None:
+    try:
+        with connection.transaction():
+            connection.execute(cast("LiteralString", text))
+            connection.execute(_NOTE, {"store": store, "name": name, "sha256": digest})
+    except psycopg.Error as error:
+        raise MigrationError(f"{name} failed: {error.diag.message_primary or error}") from error
+
+
+def main() -> int:
+    """Command line: migrate.py {core,supabase} DSN."""
+    parser = argparse.ArgumentParser(description="Apply pending SQL migrations.")
+    parser.add_argument("store", choices=sorted(FOLDERS))
+    parser.add_argument("dsn", help="connection string of the database's owner")
+    arguments = parser.parse_args()
+    try:
+        applied = migrate(arguments.store, arguments.dsn)
+    except (MigrationError, psycopg.OperationalError) as error:
+        print(f"migrate: {error}", file=sys.stderr)
+        return 1
+    print("\n".join(f"applied {name}" for name in applied) or "nothing to apply")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,75 @@
+"""
+The one map of chains, topics and functions: `catalog.json`, typed.
+
+Terraform reads the same file with jsondecode, the local stack builds topics and subscriptions
+from it, and the docs are checked against it. Nothing repeats it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+PATH = Path(__file__).with_name("catalog.json")
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """One function: what starts it, what it emits, and its limits (seconds, counts)."""
+
+    name: str
+    chain: str
+    trigger: Mapping[str, Any]
+    emits: tuple[str, ...]
+    secrets: tuple[str, ...]
+    limits: Mapping[str, Any]
+
+    @property
+    def topic(self) -> str | None:
+        """The topic whose messages it consumes, if it is a step."""
+        return self.trigger.get("topic")
+
+    @property
+    def module(self) -> str:
+        """The module that defines its entry point."""
+        return f"functions.{self.chain}.{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """All of the map. Functions and topics keep the file's order, which is the chains' order."""
+
+    chains: Mapping[str, str]
+    topics: Mapping[str, Mapping[str, Any]]
+    functions: Mapping[str, Function]
+
+    def consumers(self, topic: str) -> list[Function]:
+        """Return the steps that a topic's messages are pushed to."""
+        return [f for f in self.functions.values() if f.topic == topic]
+
+    def steps(self) -> list[Function]:
+        """Return the functions that consume a topic."""
+        return [f for f in self.functions.values() if f.topic is not None]
+
+
+@cache
+def load() -> Catalog:
+    """Read the catalog once per process."""
+    raw = json.loads(PATH.read_text(encoding="utf-8"))
+    own = {"chain", "trigger", "emits", "secrets"}
+    functions = {
+        name: Function(
+            name=name,
+            chain=entry["chain"],
+            trigger=entry["trigger"],
+            emits=tuple(entry["emits"]),
+            secrets=tuple(entry["secrets"]),
+            limits=raw["defaults"] | {k: v for k, v in entry.items() if k not in own},
+        )
+        for name, entry in raw["functions"].items()
+    }
+    return Catalog(chains=raw["chains"], topics=raw["topics"], functions=functions)

@@ -1,0 +1,123 @@
+"""
+The real things behind the stores, each made when first needed and kept for the process's life.
+
+A step receives `Clients` as a parameter, so tests hand it other stores and nothing is patched.
+Every SDK is imported inside the property that needs it: a function pays only for its own.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from shared.embeddings import Embedder
+    from shared.events import Event
+    from shared.publisher import Publisher
+    from shared.stores.accounts import Accounts
+    from shared.stores.core import CoreDatabase
+    from shared.stores.core_documents import CoreDocuments
+    from shared.stores.core_outbox import CoreOutbox
+    from shared.stores.core_prescriptions import CorePrescriptions
+    from shared.stores.core_users import CoreUsers
+    from shared.stores.ledger import Ledger
+    from shared.stores.supabase import Supabase
+    from shared.stores.supabase_documents import SupabaseDocuments
+    from shared.stores.supabase_outbox import SupabaseOutbox
+    from shared.stores.supabase_users import SupabaseUsers
+
+
+class Clients:
+    """Composition root of a deployed function."""
+
+    @cached_property
+    def publisher(self) -> Publisher:
+        from shared.publisher import Publisher
+
+        return Publisher()
+
+    def publish(self, events: Sequence[Event]) -> None:
+        """Publish; the bus is connected only when there is something to say."""
+        self.publisher.publish(events)
+
+    @cached_property
+    def accounts(self) -> Accounts:
+        from shared.stores.accounts import Accounts
+
+        return Accounts()
+
+    @cached_property
+    def core(self) -> CoreDatabase:
+        from shared.stores.core import CoreDatabase
+
+        return CoreDatabase()
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        from shared.stores.ledger import Ledger
+
+        return Ledger(self.core)
+
+    @cached_property
+    def core_users(self) -> CoreUsers:
+        from shared.stores.core_users import CoreUsers
+
+        return CoreUsers(self.core)
+
+    @cached_property
+    def core_documents(self) -> CoreDocuments:
+        from shared.stores.core_documents import CoreDocuments
+
+        return CoreDocuments(self.core)
+
+    @cached_property
+    def core_prescriptions(self) -> CorePrescriptions:
+        from shared.stores.core_prescriptions import CorePrescriptions
+
+        return CorePrescriptions(self.core)
+
+    @cached_property
+    def core_outbox(self) -> CoreOutbox:
+        from shared.stores.core_outbox import CoreOutbox
+
+        return CoreOutbox(self.core)
+
+    @cached_property
+    def supabase(self) -> Supabase:
+        from shared.stores.supabase import Supabase
+
+        return Supabase()
+
+    @cached_property
+    def supabase_users(self) -> SupabaseUsers:
+        from shared.stores.supabase_users import SupabaseUsers
+
+        return SupabaseUsers(self.supabase)
+
+    @cached_property
+    def supabase_documents(self) -> SupabaseDocuments:
+        from shared.stores.supabase_documents import SupabaseDocuments
+
+        return SupabaseDocuments(self.supabase)
+
+    @cached_property
+    def supabase_outbox(self) -> SupabaseOutbox:
+        from shared.stores.supabase_outbox import SupabaseOutbox
+
+        return SupabaseOutbox(self.supabase)
+
+    @cached_property
+    def embedder(self) -> Embedder:
+        from shared.embeddings import Embedder
+
+        return Embedder()
+
+
+_current = Clients()
+
+
+def current() -> Clients:
+    """Return this process's clients."""
+    return _current

@@ -1,0 +1,81 @@
+"""A Supabase document in the form in which core stores it. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from shared import ids
+from shared.errors import PermanentError
+from shared.medications import Medication, MedicationsUnreadableError, read_medications
+from shared.models import Document, StoredDocument
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+# The backend's document types, by every spelling the product's parts use (in any case).
+TYPES = {
+    "prescription": "PRESCRIPTION",
+    "lab": "LAB",
+    "lab_report": "LAB",
+    "lab report": "LAB",
+    "report": "REPORT",
+}
+
+
+def store_form(document: Document, namespace: UUID) -> StoredDocument:
+    """
+    Return the document with core's type, its structured data as an object, and its medications
+    under deterministic ids.
+
+    Raise PermanentError: document_type_missing, document_type_unknown, patient_id_is_contact,
+    structured_json_unreadable, or a code of the medication reader.
+    """
+    if not document.type:
+        raise PermanentError("document_type_missing")
+    core_type = TYPES.get(document.type.strip().lower())
+    if core_type is None:
+        raise PermanentError("document_type_unknown")
+    if "@" in document.patient_uid or document.patient_uid.startswith("+"):
+        raise PermanentError(
+            "patient_id_is_contact"
+        )  # the owner is a Firebase uid, never a contact
+    structured = structured_object(document.structured)
+    try:
+        read = read_medications(structured, document_id=document.id)
+    except MedicationsUnreadableError as error:
+        raise PermanentError(error.code) from None
+    return StoredDocument(
+        replace(document, structured=structured),
+        core_type,
+        tuple(identified(document.id, read, namespace)),
+    )
+
+
+def structured_object(structured: object) -> Any:
+    """Return structured_json as an object: some writers store the JSON text of it."""
+    if not isinstance(structured, str):
+        return structured
+    try:
+        return json.loads(structured)
+    except (ValueError, RecursionError):
+        raise PermanentError("structured_json_unreadable") from None
+
+
+def identified(
+    document_id: str, read: tuple[Medication, ...], namespace: UUID
+) -> list[tuple[str, Medication]]:
+    """Give each named medication its id; equal medicines of one document are numbered."""
+    seen: Counter[str] = Counter()
+    rows: list[tuple[str, Medication]] = []
+    for medication in read:
+        if medication.name is None:
+            continue
+        identity = medication.identity
+        rows.append(
+            (ids.medication_id(namespace, document_id, identity, seen[identity]), medication)
+        )
+        seen[identity] += 1
+    return rows

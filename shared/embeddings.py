@@ -1,0 +1,77 @@
+"""
+The embeddings provider, through the OpenAI client.
+
+Requests are filled to the provider's limits (2,048 inputs, 300,000 tokens). The client's own
+retries are off: a rate limit becomes a TransientError carrying Retry-After, and Pub/Sub waits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import openai
+
+from shared import settings
+from shared.chunking import estimate_tokens
+from shared.embedding_batches import fill_requests
+from shared.errors import PermanentError, TransientError
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+MODEL = "text-embedding-3-small"
+_TIMEOUT_S = 30.0
+
+
+class Embedder:
+    """Embeds texts with one model."""
+
+    model = MODEL
+
+    def __init__(self) -> None:
+        self._client = openai.OpenAI(
+            api_key=settings.required("OPENAI_API_KEY"),
+            base_url=settings.optional("OPENAI_BASE_URL", "") or None,
+            max_retries=0,
+            timeout=_TIMEOUT_S,
+        )
+
+    def embed(self, texts: Sequence[str]) -> list[list[float]]:
+        """Return one vector per text, in order."""
+        vectors: list[list[float]] = [[] for _ in texts]
+        for request in fill_requests([estimate_tokens(text) for text in texts]):
+            with translated():
+                answer = self._client.embeddings.create(
+                    model=self.model, input=[texts[position] for position in request]
+                )
+            if len(answer.data) != len(request):
+                raise TransientError("embeddings_count_mismatch")
+            for item in answer.data:
+                vectors[request[item.index]] = item.embedding
+        return vectors
+
+
+@contextmanager
+def translated() -> Generator[None]:
+    """Turn the client's errors into ours; their messages may quote the input."""
+    try:
+        yield
+    except openai.RateLimitError as error:
+        if error.code == "insufficient_quota":  # never heals by itself: not to be hammered
+            raise TransientError("embeddings_quota", retry_after=3600) from None
+        raise TransientError("embeddings_rate_limit", retry_after=_retry_after(error)) from None
+    except (openai.BadRequestError, openai.UnprocessableEntityError):
+        raise PermanentError("embeddings_refused_input") from None
+    except openai.APIStatusError as error:
+        raise TransientError(f"embeddings_http_{error.status_code}") from None
+    except (openai.APIError, ValueError):  # ValueError: an answer without data
+        raise TransientError("embeddings_unreachable") from None
+
+
+def _retry_after(error: openai.RateLimitError) -> float | None:
+    try:
+        return float(error.response.headers.get("retry-after", ""))
+    except ValueError:
+        return None

@@ -1,0 +1,40 @@
+"""
+Deterministic ids: the same source entity always gets the same id in every store, so that a
+repeated write meets its own row instead of making a second one.
+
+The namespace is a secret setting: a uuid5 of a known uid under a known namespace is guessable.
+"""
+
+from __future__ import annotations
+
+from uuid import UUID, uuid5
+
+
+def user_id(namespace: UUID, uid: str) -> str:
+    """Return the id of a Firebase user in core `users` and in Supabase auth."""
+    return str(uuid5(namespace, f"user/{uid}"))
+
+
+def patient_id(namespace: UUID, uid: str) -> str:
+    """Return the id of a Firebase user's row in core `patients`."""
+    return str(uuid5(namespace, f"patient/{uid}"))
+
+
+def prescription_document_id(namespace: UUID, prescription: str) -> str:
+    """Return the id of the Supabase document that mirrors a core prescription."""
+    return str(uuid5(namespace, f"prescription/{prescription}"))
+
+
+def medication_id(namespace: UUID, document: str, identity: str, ordinal: int) -> str:
+    """
+    Return the id of one medication of a document.
+
+    Keyed by what the medicine is and not by its place in the list: when a corrected reading puts
+    another medicine in the same place, the old row goes and its reminders go with it.
+    """
+    return str(uuid5(namespace, f"medication/{document}/{identity}/{ordinal}"))
+
+
+def chunk_id(namespace: UUID, document: str, model: str, index: int) -> str:
+    """Return the id of one search chunk of a document under one embedding model."""
+    return str(uuid5(namespace, f"chunk/{document}/{model}/{index}"))

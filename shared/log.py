@@ -1,0 +1,57 @@
+"""
+Structured log lines in Cloud Logging's JSON form, with allow-listed fields only.
+
+Not redaction but a closed set: a field that is not named here is a TypeError, so no content can
+slip into a line. An entity appears as a keyed fingerprint, the same for the same uid.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import logging
+import sys
+from typing import Any
+
+from shared.settings import optional
+
+FIELDS = frozenset(
+    {
+        "step", "outcome", "code", "count", "done", "retrying", "parked", "conflict", "gone",
+        "ms", "trace_id", "topic", "kind", "fingerprint", "status", "attempt", "left",
+        "message_id",
+    }
+)  # fmt: skip
+
+
+def event(name: str, *, severity: str = "INFO", **fields: Any) -> None:
+    """Write one line. Raise TypeError for a field outside FIELDS."""
+    unknown = fields.keys() - FIELDS
+    if unknown:
+        raise TypeError(f"not a log field: {sorted(unknown)}")
+    line: dict[str, Any] = {"severity": severity, "message": name}
+    line |= {key: value for key, value in fields.items() if value is not None}
+    trace_id = line.pop("trace_id", None)
+    project = optional("GOOGLE_CLOUD_PROJECT", "")
+    if trace_id and project:
+        line["logging.googleapis.com/trace"] = f"projects/{project}/traces/{trace_id}"
+    sys.stdout.write(json.dumps(line, separators=(",", ":")) + "\n")
+    sys.stdout.flush()
+
+
+def fingerprint(key: str) -> str | None:
+    """Return a keyed hash of an entity's key, or nothing where no FINGERPRINT_KEY is set."""
+    secret = optional("FINGERPRINT_KEY", "")
+    if not secret:
+        return None
+    return hmac.new(secret.encode(), key.encode(), hashlib.sha256).hexdigest()[:16]
+
+
+def quiet_vendors() -> None:
+    """
+    Silence libraries that log what they send: httpx writes whole URLs at INFO, and a PostgREST
+    filter lies in the URL; the OpenAI client writes request options at DEBUG.
+    """
+    for name in ("httpx", "httpx2", "httpcore", "openai", "urllib3", "google", "psycopg"):
+        logging.getLogger(name).setLevel(logging.ERROR)

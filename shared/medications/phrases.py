@@ -1,0 +1,174 @@
+"""Splits a frequency text into the phrases it is made of and collects what they say.
+
+Slots are morning-noon-night, or morning-noon-evening-night when there are four (the Indian
+scheme); their separator is a hyphen or a plus. An amount above ten in a slot is refused: it is a
+date (12-5-24), or insulin units. Two slots ("1-1") are ambiguous: times of day, or a range.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TypeVar
+
+from shared.medications.duration import MARKED, stated_days
+from shared.medications.timing import Meal, PeriodUnit, Rate, When
+from shared.medications.vocabulary import AMBIGUOUS, COUNTS, DOSE_UNITS, HALF, PHRASES, Part
+
+T = TypeVar("T")
+
+_SLOT_NAMES: dict[int, tuple[When, ...]] = {
+    3: ("MORN", "NOON", "NIGHT"),
+    4: ("MORN", "NOON", "EVE", "NIGHT"),
+}
+_MAX_SLOT = 10
+_OPEN = Rate()
+_PERIOD_UNITS: dict[str, PeriodUnit] = {"h": "h", "g": "h", "d": "d", "w": "wk", "m": "mo"}
+
+
+def _any(words: Iterable[str]) -> str:
+    """A pattern for any of the words, the longest first so that "tabs" is not read as "tab"."""
+    return "|".join(re.escape(word) for word in sorted(words, key=len, reverse=True))
+
+
+_END = r"(?![^\W_]|[\u0900-\u097f])"  # \w leaves out the vowel signs of Devanagari
+_AMOUNT = r"(?:[1-9] )?[1-3]/[24]|(?:0|[1-9][0-9]?)(?:\.[0-9]{1,2})?"
+_SPANS = "hours?|hrs?|h|days?|weeks?|months?|ghante|ghanta"
+
+# Tried in this order at every position. Every alternative is bounded in length, so the time is
+# linear in the text, whatever it holds.
+_ALTERNATIVES = (
+    rf"(?P<slots>(?:{_AMOUNT})(?: ?[-+] ?(?:{_AMOUNT})){{1,3}}(?!\.?[0-9]|/| ?[-+]))",
+    rf"(?P<days>{MARKED})",
+    rf"(?P<dose>(?P<amount>{_AMOUNT}|{_any([*HALF, *COUNTS])}) ?(?P<of>{_any(DOSE_UNITS)}){_END})",
+    rf"(?P<hourly>(?:(?:q|every|har) ?)?(?P<hours>[0-9]{{1,2}})(?:th)? ?-?(?:hourly|hrly){_END})",
+    rf"(?P<every>(?:q|every|har) ?(?P<spans>[0-9]{{1,2}}) ?(?P<span>{_SPANS}){_END})",
+    rf"(?P<count>(?P<times>[0-9]{{1,2}}|{_any(COUNTS)}) ?(?:times?|x|baar|bar|dafa|बार){_END})",
+    rf"(?P<word>(?:{_any(PHRASES)}){_END})",
+    rf"(?P<ambiguous>(?:{_any(AMBIGUOUS)}){_END})",
+    r"(?P<blank>[ ,;()&|.]+)",
+)
+_PHRASE = re.compile("|".join(_ALTERNATIVES))
+
+
+class UnreadableError(Exception):
+    """A phrase that is not understood."""
+
+
+class ContradictionError(Exception):
+    """Two phrases that cannot both be true."""
+
+
+@dataclass(slots=True)
+class Reading:
+    """What all the phrases say together. `when` is in the order written, without repeats."""
+
+    rate: Rate = _OPEN
+    when: tuple[When, ...] = ()
+    slots: tuple[tuple[When, Decimal], ...] | None = None
+    dose: Decimal | None = None
+    dose_unit: str | None = None
+    meal: Meal | None = None
+    days: int | None = None
+    as_needed: bool = False
+    single: bool = False
+    ambiguous: bool = False
+
+
+def read_phrases(folded: str) -> Reading:
+    """Read a folded frequency text.
+
+    Raises:
+        UnreadableError: some part of it is no known phrase.
+        ContradictionError: two phrases disagree.
+    """
+    reading = Reading()
+    position = 0
+    while position < len(folded):
+        phrase = _PHRASE.match(folded, position)
+        if phrase is None:
+            raise UnreadableError
+        _take(reading, phrase)
+        position = phrase.end()
+    return reading
+
+
+def _take(reading: Reading, phrase: re.Match[str]) -> None:
+    match phrase.lastgroup:
+        case "slots":
+            _take_slots(reading, phrase["slots"])
+        case "days":
+            reading.days = _agreed(reading.days, stated_days(phrase["days"]))
+        case "dose":
+            _take_dose(reading, phrase["amount"], phrase["of"])
+        case "hourly":
+            _take_rate(reading, Rate(None, int(phrase["hours"]), "h"))
+        case "every":
+            unit = _PERIOD_UNITS[phrase["span"][0]]
+            _take_rate(reading, Rate(None, int(phrase["spans"]), unit))
+        case "count":
+            times = phrase["times"]
+            _take_rate(reading, Rate(COUNTS.get(times) or int(times)))
+        case "word":
+            _take_part(reading, PHRASES[phrase["word"]])
+        case "ambiguous":
+            reading.ambiguous = True
+        case _:
+            pass  # blank
+
+
+def _take_slots(reading: Reading, text: str) -> None:
+    amounts = [_amount(part) for part in re.split("[-+]", text)]
+    if len(amounts) not in _SLOT_NAMES:
+        reading.ambiguous = True
+        return
+    if max(amounts) > _MAX_SLOT:
+        raise UnreadableError
+    slots = zip(_SLOT_NAMES[len(amounts)], amounts, strict=True)
+    reading.slots = _agreed(reading.slots, tuple(slot for slot in slots if slot[1]))
+
+
+def _take_dose(reading: Reading, amount: str, unit: str) -> None:
+    value = Decimal("0.5") if amount in HALF else _amount(str(COUNTS.get(amount, amount)))
+    if not value:
+        raise UnreadableError
+    reading.dose = _agreed(reading.dose, value)
+    reading.dose_unit = _agreed(reading.dose_unit, DOSE_UNITS[unit])
+
+
+def _take_part(reading: Reading, part: Part) -> None:
+    _take_rate(reading, part.rate)
+    if part.when and part.when not in reading.when:
+        reading.when += (part.when,)
+    if part.meal:
+        reading.meal = _agreed(reading.meal, part.meal)
+    reading.as_needed |= part.as_needed
+    reading.single |= part.single
+
+
+def _take_rate(reading: Reading, rate: Rate) -> None:
+    known = reading.rate
+    reading.rate = Rate(
+        known.times if rate.times is None else _agreed(known.times, rate.times),
+        known.period if rate.period is None else _agreed(known.period, rate.period),
+        known.unit if rate.unit is None else _agreed(known.unit, rate.unit),
+    )
+
+
+def _agreed(known: T | None, said: T) -> T:
+    if known is not None and known != said:
+        raise ContradictionError
+    return said
+
+
+def _amount(text: str) -> Decimal:
+    """An amount such as "1", "0.5", "1/2" or "1 1/2". Tablets are broken in halves and quarters."""
+    whole, _, rest = text.strip().rpartition(" ")
+    numerator, slash, denominator = rest.partition("/")
+    if not slash:
+        return Decimal(rest)
+    if numerator >= denominator:  # single digits
+        raise UnreadableError
+    return Decimal(whole or 0) + Decimal(numerator) / Decimal(denominator)

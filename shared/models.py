@@ -1,0 +1,97 @@
+"""Frozen values that steps pass between stores."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from shared.medications import Medication
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A Firebase Auth user. Contacts are in normal form; claims are the custom claims."""
+
+    uid: str
+    email: str | None
+    phone: str | None
+    verified: bool
+    claims: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class CoreUser:
+    """A core user as the sync mirrors it. `version` is the row's version in core's outbox."""
+
+    id: str
+    uid: str
+    role: str
+    name: str | None
+    email: str | None
+    phone: str | None
+    verified: bool
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class AuthUser:
+    """A Supabase auth user. Phone without '+'."""
+
+    id: str
+    email: str | None
+    phone: str | None
+    email_confirmed: bool
+    phone_confirmed: bool
+    app_metadata: dict[str, Any]
+    user_metadata: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A Supabase document. `created_at` is ISO 8601 with a zone; `structured` as stored."""
+
+    id: str
+    patient_uid: str
+    type: str | None
+    file_url: str | None
+    text: str | None
+    structured: Any
+    confidence: float | None
+    created_at: str
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoredDocument:
+    """A document as it goes to core, with its medications as one aggregate."""
+
+    document: Document
+    core_type: str
+    medications: tuple[tuple[str, Medication], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Prescription:
+    """A core prescription with what its mirror shows. `uid` is None without a sign-in."""
+
+    id: str
+    uid: str | None
+    appointment_id: str
+    doctor: str
+    doctor_id: str
+    pdf_url: str | None
+    summary: dict[str, Any]
+    created_at: str
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """One search chunk. `embedding` is None where the stored one is kept: its text is unchanged."""
+
+    id: str
+    index: int
+    text: str
+    hash: str
+    metadata: dict[str, Any]
+    embedding: list[float] | None = None

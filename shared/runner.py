@@ -1,0 +1,107 @@
+"""
+Run one step on one event, without knowing transport: work, record, publish; in that order.
+
+A crash after any of the three means that the message is delivered again, the idempotent work is
+repeated and the next event published once more. "Nothing changed" publishes too: a crash between
+write and publish must not end the chain.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from shared.errors import ContendedError, TransientError
+from shared.events import Event, Ref, events
+from shared.outcomes import FORWARDED, Outcome, Outcomes, failed, with_state
+
+Work = Callable[["Batch"], Outcomes]
+Publish = Callable[[Sequence[Event]], None]  # returns when the bus has accepted all
+Record = Callable[["Batch", Sequence[Outcome]], None]  # writes to the ledger
+_QUICK_RETRIES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What a step works on: 1..100 refs of one event."""
+
+    step: str
+    refs: tuple[Ref, ...]
+    traceparent: str
+    attributes: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+class RefusedError(Exception):
+    """Nothing in the batch could be done now: the message is to be redelivered."""
+
+    def __init__(self, outcomes: Sequence[Outcome]) -> None:
+        super().__init__(outcomes[0].code or "refused")
+        self.outcomes = outcomes
+        self.retry_after = max((o.retry_after or 0 for o in outcomes), default=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Runner:
+    """A step's name and the topics it emits to, with the three things it needs to run."""
+
+    step: str
+    emits: tuple[str, ...]
+    work: Work
+    publish: Publish
+    record: Record
+
+    def run(self, event: Event) -> list[Outcome]:
+        """
+        Bring every ref of the event as far as it goes. Return the outcomes: acknowledge.
+
+        A batch that is done in part is split: what must wait goes back to the same topic as its
+        own message, so that Pub/Sub's backoff and dead letter count for it alone. Raise
+        RefusedError when all of it must wait.
+        """
+        outcomes = self._attempt(event, event.refs)
+        waiting = with_state(outcomes, "retrying")
+        forward = tuple(o.ref for o in outcomes if o.state in FORWARDED)
+        out = [e for topic in self.emits for e in events(topic, forward, event.traceparent)]
+        if waiting and len(waiting) < len(outcomes):
+            out += events(event.topic, [o.ref for o in waiting], event.traceparent)
+        if out:
+            self.publish(out)
+        if waiting and len(waiting) == len(outcomes):
+            raise RefusedError(waiting)
+        return outcomes
+
+    def _attempt(self, event: Event, refs: tuple[Ref, ...]) -> list[Outcome]:
+        """Work on refs; on any error but "try later" halve them until the culprit is alone."""
+        batch = Batch(self.step, refs, event.traceparent, event.attributes)
+        try:
+            result = self._work(batch)
+        except TransientError as error:
+            return self._recorded(batch, [failed(ref, error) for ref in refs])
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - a step may raise anything
+            if len(refs) == 1:
+                return self._recorded(batch, [failed(refs[0], error)])
+            middle = len(refs) // 2
+            return self._attempt(event, refs[:middle]) + self._attempt(event, refs[middle:])
+        if result.unrecorded:
+            self.record(batch, result.unrecorded)
+        return [*result.recorded, *result.unrecorded]
+
+    def _work(self, batch: Batch) -> Outcomes:
+        for _ in range(_QUICK_RETRIES):
+            try:
+                return self.work(batch)
+            except ContendedError:
+                continue
+        return self.work(batch)
+
+    def _recorded(self, batch: Batch, outcomes: list[Outcome]) -> list[Outcome]:
+        """
+        Record failures. Parking must be on record before the message is acknowledged; a mere
+        "retrying" may go unrecorded when core is down, since the refusal itself keeps the message.
+        """
+        try:
+            self.record(batch, outcomes)
+        except TransientError:
+            if with_state(outcomes, "parked"):
+                raise
+        return outcomes

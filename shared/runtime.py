@@ -1,0 +1,125 @@
+"""
+The only place that knows transport: it turns a step into an entry point.
+
+A delivery is answered 204 when every entity is settled (done, parked or for a person to decide)
+and 429/503 when the message must come again. 202 would be read as a refusal by the emulator.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import time
+from collections import Counter
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from shared import catalog, clients, log, transport
+from shared.errors import PermanentError, RequestError, TransientError
+from shared.events import Ref, decode
+from shared.outcomes import Outcome, Outcomes, unknown_code
+from shared.runner import Batch, RefusedError, Runner
+
+if TYPE_CHECKING:
+    from flask import Request
+
+    from shared.clients import Clients
+
+Answer = tuple[str, int, dict[str, str]]
+StepWork = Callable[[Batch, "Clients"], Outcomes]
+Endpoint = Callable[["Request", "Clients"], dict[str, Any]]
+
+
+def step(work: StepWork) -> Callable[[Request], Answer]:
+    """Make an entry point that consumes the topic the catalog gives to the step of this name."""
+    name = work.__name__
+
+    @functools.wraps(work)
+    def entry(request: Request) -> Answer:
+        began = time.monotonic()
+        log.quiet_vendors()
+        try:
+            outcomes = deliver(
+                name, work, clients.current(), request.get_data(), dict(request.headers)
+            )
+        except RefusedError as refused:
+            return _refuse(name, refused.outcomes[0].code or "refused", refused.retry_after)
+        except TransientError as error:
+            return _refuse(name, error.code, error.retry_after)
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - the host outlives any step
+            return _refuse(name, unknown_code(error), None, status=500)
+        counts: dict[str, Any] = dict(Counter(outcome.state for outcome in outcomes))
+        log.event(
+            "delivered",
+            step=name,
+            count=len(outcomes),
+            **counts,
+            ms=round((time.monotonic() - began) * 1000),
+        )
+        return "", 204, {}
+
+    return entry
+
+
+def deliver(
+    name: str, work: StepWork, to: Clients, body: bytes, headers: dict[str, str]
+) -> list[Outcome]:
+    """Run one delivery of a step. A message that cannot be read is parked, never redelivered."""
+    function = catalog.load().functions[name]
+    topic = function.topic or ""
+    message_id = "unknown"
+    try:
+        message = transport.decode(body, headers.get("Content-Type", ""))
+        message_id = message.message_id
+        event = decode(topic, message.data, message.attributes)
+    except PermanentError as error:
+        unreadable = Outcome(Ref("message", message_id), "parked", error.code)
+        to.ledger.record(Batch(name, (unreadable.ref,), ""), [unreadable])
+        log.event("unreadable", severity="ERROR", step=name, code=error.code)
+        return [unreadable]
+    runner = Runner(
+        name,
+        function.emits,
+        functools.partial(_call, work, to),
+        publish=to.publish,
+        record=to.ledger.record,
+    )
+    return runner.run(event)
+
+
+def _call(work: StepWork, to: Clients, batch: Batch) -> Outcomes:
+    return work(batch, to)
+
+
+def endpoint(work: Endpoint) -> Callable[[Request], Answer]:
+    """Make an HTTP entry point: JSON answers, a clear 4xx for a caller's mistake, else a 5xx."""
+    name = work.__name__
+
+    @functools.wraps(work)
+    def entry(request: Request) -> Answer:
+        log.quiet_vendors()
+        try:
+            return _json(200, work(request, clients.current()))
+        except RequestError as error:
+            log.event(
+                "rejected", severity="WARNING", step=name, code=error.code, status=error.status
+            )
+            return _json(error.status, {"error": error.code, "message": error.message})
+        except TransientError as error:
+            return _refuse(name, error.code, error.retry_after)
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - the host outlives any step
+            return _refuse(name, unknown_code(error), None, status=500)
+
+    return entry
+
+
+def _refuse(name: str, code: str, retry_after: float | None, status: int = 503) -> Answer:
+    log.event("refused", severity="ERROR" if status == 500 else "WARNING", step=name, code=code)
+    body, status, headers = _json(429 if retry_after else status, {"error": code})
+    if retry_after:
+        headers["Retry-After"] = str(round(retry_after) or 1)
+    return body, status, headers
+
+
+def _json(status: int, body: dict[str, Any]) -> Answer:
+    return json.dumps(body), status, {"Content-Type": "application/json"}

@@ -1,0 +1,73 @@
+"""Firebase Auth accounts, through the Admin SDK."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import firebase_admin
+from firebase_admin import auth, exceptions
+
+from shared import contacts, settings
+from shared.errors import PermanentError, TransientError
+from shared.models import Account
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+_LOOKUP_LIMIT = 100  # identifiers per get_users call (Admin SDK)
+_TIMEOUT_S = 10
+
+
+class Accounts:
+    """Reads accounts and sets their custom claims."""
+
+    def __init__(self) -> None:
+        options = {
+            "projectId": settings.required("GOOGLE_CLOUD_PROJECT"),
+            "httpTimeout": _TIMEOUT_S,
+        }
+        self._app = firebase_admin.initialize_app(options=options, name="healbridge-sync")
+
+    def read(self, uids: Sequence[str]) -> dict[str, Account]:
+        """Return the accounts that exist, by uid."""
+        found: dict[str, Account] = {}
+        with translated():
+            for start in range(0, len(uids), _LOOKUP_LIMIT):
+                wanted = [auth.UidIdentifier(uid) for uid in uids[start : start + _LOOKUP_LIMIT]]
+                for user in auth.get_users(wanted, app=self._app).users:
+                    found[str(user.uid)] = _account(user)
+        return found
+
+    def set_claims(self, uid: str, claims: dict[str, Any]) -> None:
+        """Replace an account's custom claims: the caller passes the ones to keep too."""
+        with translated():
+            auth.set_custom_user_claims(uid, claims, app=self._app)
+
+
+@contextmanager
+def translated() -> Generator[None]:
+    """Turn the Admin SDK's errors into ours; their text may hold contacts."""
+    try:
+        yield
+    except auth.UserNotFoundError:
+        raise PermanentError("firebase_user_gone") from None
+    except exceptions.ResourceExhaustedError:
+        raise TransientError("firebase_quota") from None
+    except exceptions.InvalidArgumentError:
+        raise PermanentError("firebase_invalid_argument") from None
+    except exceptions.FirebaseError as error:
+        raise TransientError(f"firebase_{str(error.code).lower()}") from None
+    except ValueError:  # the SDK's own check of its arguments, such as a uid over 128 characters
+        raise PermanentError("firebase_invalid_argument") from None
+
+
+def _account(user: auth.UserRecord) -> Account:
+    return Account(
+        uid=str(user.uid),
+        email=contacts.email(user.email),
+        phone=contacts.phone(user.phone_number),
+        verified=bool(user.email_verified),
+        claims=dict(user.custom_claims or {}),
+    )

@@ -1,0 +1,104 @@
+"""
+Core PostgreSQL: one small pool per process, and the translation of its errors.
+
+Connections go through a transaction-mode pooler, so nothing may depend on a session: no prepared
+statements, settings only inside a transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, LiteralString
+
+from psycopg import Error, OperationalError
+from psycopg.rows import dict_row
+from psycopg_pool import ConnectionPool, PoolTimeout
+
+from shared import settings
+from shared.errors import ContendedError, PermanentError, SyncError, TransientError
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+Row = dict[str, Any]
+
+_LOCK = "select pg_advisory_xact_lock(hashtextextended(key, 0)) from unnest(%(keys)s::text[]) key"
+_MARK = (
+    "select set_config('sync.origin', 'sync', true), set_config('statement_timeout', '30s', true)"
+)
+
+
+class CoreDatabase:
+    """Runs statements on core. Every method is one transaction and one round trip."""
+
+    def __init__(self, dsn: str | None = None) -> None:
+        size = int(settings.optional("CORE_POOL_SIZE", "4"))
+        self._pool = ConnectionPool(
+            dsn or settings.required("CORE_DSN"),
+            min_size=0,
+            max_size=size,
+            timeout=10,
+            max_idle=300,
+            open=True,
+            kwargs={
+                "autocommit": True,
+                "prepare_threshold": None,
+                "connect_timeout": 5,
+                "row_factory": dict_row,
+                "application_name": "healbridge-sync",
+            },
+        )
+
+    def read(self, query: LiteralString, parameters: Mapping[str, Any]) -> list[Row]:
+        """Return the rows of one query."""
+        with translated(), self._pool.connection() as connection:
+            return connection.execute(query, parameters).fetchall()
+
+    def write(
+        self, statement: LiteralString, parameters: Mapping[str, Any], *, lock: Sequence[str] = ()
+    ) -> list[Row]:
+        """
+        Run one writing statement, marked as the sync's own, with the entities in `lock` held.
+
+        Lock and statement travel in one round trip (a pipeline) but are two statements: the second
+        takes its snapshot after the lock is held, so it sees what a racing step has just committed.
+        """
+        with translated(), self._pool.connection() as connection:
+            with connection.pipeline(), connection.transaction():
+                connection.execute(_MARK)
+                if lock:
+                    connection.execute(_LOCK, {"keys": sorted(set(lock))})
+                cursor = connection.execute(statement, parameters)
+            return cursor.fetchall()
+
+    def close(self) -> None:
+        """Close the pool's connections."""
+        self._pool.close()
+
+
+@contextmanager
+def translated() -> Generator[None]:
+    """Turn psycopg's errors into ours. Their text holds row values: only the SQLSTATE is kept."""
+    try:
+        yield
+    except Error as error:
+        raise _translate(error) from None
+
+
+def _translate(error: Error) -> SyncError:
+    state = error.sqlstate
+    if state is None:
+        if isinstance(error, OperationalError | PoolTimeout):
+            return TransientError("core_unreachable")
+        return PermanentError("core_rejected_value")  # psycopg cannot send the value
+    code = f"core_{state.lower()}"
+    if state in {"40001", "40P01", "23505", "55P03"}:
+        return ContendedError(code)
+    if state == "23503":
+        return TransientError("core_parent_missing")
+    if state[:2] in {"22", "23"}:
+        return PermanentError(code)
+    # 08, 53, 57: the server is away or full; 28, 3D, 42: our rights, schema or SQL are wrong.
+    # Neither is the entity's fault, so nothing may be acknowledged.
+    return TransientError(code)

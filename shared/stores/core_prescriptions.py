@@ -1,0 +1,51 @@
+"""Core prescriptions, read with all that their mirror shows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from shared.models import Prescription
+
+if TYPE_CHECKING:
+    from shared.stores.core import CoreDatabase, Row
+
+_READ = """
+select p.id, u.firebase_uid as uid, p.appointment_id, a.doctor_id,
+       concat_ws(' ', d.first_name, d.last_name) as doctor, p.pdf_url, p.summary_json as summary,
+       to_char(p.created_at, 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as created_at,
+       coalesce(o.version, 0) as version
+from prescriptions p
+join appointments a on a.id = p.appointment_id
+join doctors d on d.id = a.doctor_id
+join patients t on t.id = a.patient_id
+join users u on u.id = t.user_id
+left join sync.outbox o on o.kind = 'prescription' and o.key = p.id
+where p.id = any(%(ids)s)
+"""
+
+
+class CorePrescriptions:
+    """Reads prescriptions. Raises TransientError when core cannot answer."""
+
+    def __init__(self, core: CoreDatabase) -> None:
+        self._core = core
+
+    def read(self, ids: Sequence[str]) -> dict[str, Prescription]:
+        """Return the prescriptions that exist, by id."""
+        rows = self._core.read(_READ, {"ids": list(ids)})
+        return {row["id"]: _prescription(row) for row in rows}
+
+
+def _prescription(row: Row) -> Prescription:
+    return Prescription(
+        id=row["id"],
+        uid=row["uid"],
+        appointment_id=row["appointment_id"],
+        doctor=row["doctor"],
+        doctor_id=row["doctor_id"],
+        pdf_url=row["pdf_url"],
+        summary=row["summary"] or {},
+        created_at=row["created_at"],
+        version=row["version"],
+    )

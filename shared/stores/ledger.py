@@ -1,0 +1,85 @@
+"""The ledger and journal in core (schema `sync`): what became of each entity in each step."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from psycopg.types.json import Jsonb
+
+from shared import settings
+from shared.outcomes import Outcome
+
+if TYPE_CHECKING:
+    from shared.runner import Batch
+    from shared.stores.core import CoreDatabase
+
+_RECORD = "select sync.record(%(step)s, %(trace)s, %(revision)s, %(outcomes)s)"
+
+_RECORD_AND_RECHECK = """
+with recorded as (select sync.record(%(step)s, %(trace)s, %(revision)s, %(outcomes)s))
+select o.key, b.version
+from recorded cross join jsonb_to_recordset(%(outcomes)s) as o(kind text, key text, version bigint)
+join sync.outbox b on b.kind = o.kind and b.key = o.key
+where b.version > o.version
+"""
+
+_LAST_CODES = """
+select key, error_code from sync.ledger
+where step = %(step)s and kind = %(kind)s and key = any(%(keys)s) and state = 'retrying'
+"""
+
+
+class Ledger:
+    """Writes outcomes. Raises TransientError when core cannot be reached."""
+
+    def __init__(self, core: CoreDatabase) -> None:
+        self._core = core
+
+    def record(self, batch: Batch, outcomes: Sequence[Outcome]) -> None:
+        """Write the outcomes of a batch to ledger, journal and conflicts."""
+        if outcomes:
+            self._core.write(_RECORD, parameters(batch, outcomes))
+
+    def record_and_recheck(self, batch: Batch, outcomes: Sequence[Outcome]) -> dict[str, int]:
+        """
+        Record, and return which of these core entities have moved on, with their newer version.
+
+        A step that writes to a store without version guards calls this after its write: if the
+        source moved since it was read, a racing step may have been overwritten, so read again.
+        """
+        rows = self._core.write(_RECORD_AND_RECHECK, parameters(batch, outcomes))
+        return {row["key"]: row["version"] for row in rows}
+
+    def last_codes(self, step: str, kind: str, keys: Sequence[str]) -> dict[str, str]:
+        """Return why each of these entities was last refused in a step."""
+        found = self._core.read(_LAST_CODES, {"step": step, "kind": kind, "keys": list(keys)})
+        return {row["key"]: row["error_code"] for row in found if row["error_code"]}
+
+
+def parameters(batch: Batch, outcomes: Sequence[Outcome]) -> dict[str, Any]:
+    """Return the arguments of `sync.record`."""
+    return context(batch) | {
+        "outcomes": Jsonb(
+            [
+                {
+                    "kind": o.ref.kind,
+                    "key": o.ref.key,
+                    "version": o.ref.version,
+                    "state": o.state,
+                    "code": o.code,
+                    "conflicts": [{"field": c.field, "other": c.other} for c in o.conflicts],
+                }
+                for o in outcomes
+            ]
+        )
+    }
+
+
+def context(batch: Batch) -> dict[str, Any]:
+    """Return who writes: step, trace and revision."""
+    return {
+        "step": batch.step,
+        "trace": batch.traceparent[3:35] or None,
+        "revision": settings.revision(),
+    }

@@ -1,0 +1,94 @@
+"""
+Supabase over HTTP: one client per process, and the translation of its errors.
+
+HTTP/1.1 on purpose: with HTTP/2 and threads, requests fail when the server turns its connection
+over. The client's own retries are off: Pub/Sub redelivers, nobody else retries.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, cast
+
+import httpx
+from postgrest.exceptions import APIError
+from supabase import create_client
+from supabase.lib.client_options import SyncClientOptions
+from supabase_auth.errors import AuthApiError, AuthError, AuthRetryableError
+
+from shared import settings
+from shared.errors import PermanentError, SyncError, TransientError
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+_TIMEOUT_S = 20.0
+
+
+class Supabase:
+    """Calls functions and tables of the data API, and the auth admin API."""
+
+    def __init__(self, url: str | None = None, key: str | None = None) -> None:
+        self._http = httpx.Client(http2=False, timeout=_TIMEOUT_S)
+        self._client = create_client(
+            url or settings.required("SUPABASE_URL"),
+            key or settings.required("SUPABASE_SERVICE_KEY"),
+            SyncClientOptions(httpx_client=self._http, postgrest_client_retry=False),
+        )
+
+    def call(self, function: str, arguments: dict[str, Any]) -> Any:
+        """Call a database function and return its JSON."""
+        with translated():
+            return self._client.rpc(function, arguments).execute().data
+
+    def select(self, table: str, columns: str, ids: list[str]) -> list[dict[str, Any]]:
+        """Return the rows of a table whose `id` is among the given ones."""
+        with translated():
+            answer = self._client.table(table).select(columns).in_("id", ids).execute()
+        return cast("list[dict[str, Any]]", answer.data)
+
+    def create_user(self, attributes: dict[str, Any]) -> None:
+        """Create an auth user under the id in `attributes`."""
+        with translated():
+            self._client.auth.admin.create_user(cast("Any", attributes))
+
+    def update_user(self, user_id: str, attributes: dict[str, Any]) -> None:
+        """Change an auth user; metadata is merged, a null deletes a key."""
+        with translated():
+            self._client.auth.admin.update_user_by_id(user_id, cast("Any", attributes))
+
+
+@contextmanager
+def translated() -> Generator[None]:
+    """Turn the client's errors into ours. Their messages and details hold row values."""
+    try:
+        yield
+    except AuthRetryableError:
+        raise TransientError("supabase_unreachable") from None
+    except AuthApiError as error:
+        raise _auth_error(error.status, str(error.code or "unknown")) from None
+    except AuthError:
+        raise TransientError("supabase_auth_answer") from None
+    except APIError as error:
+        raise _rest_error(str(error.code or "")) from None
+    except httpx.HTTPError:
+        raise TransientError("supabase_unreachable") from None
+
+
+def _rest_error(code: str) -> SyncError:
+    """
+    Sort PostgREST's errors by SQLSTATE, not by HTTP status: a serialization failure is a 500 and
+    so is a batch with a duplicate key. A body that is not JSON leaves the status as the code.
+    """
+    name = f"supabase_{code.lower() or 'unknown'}"
+    if code[:2] in {"21", "22", "23"} and len(code) == 5:
+        return PermanentError(name)
+    # Contention, a server away or full, rights, schema, gateway: not the entity's fault.
+    return TransientError(name)
+
+
+def _auth_error(status: int, code: str) -> SyncError:
+    name = f"supabase_{code}"
+    if status == 429 or status >= 500 or status in {401, 403, 408}:
+        return TransientError(name)
+    return PermanentError(name)

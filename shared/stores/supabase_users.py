@@ -1,0 +1,48 @@
+"""Supabase auth users that mirror core users."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from shared import contacts
+from shared.models import AuthUser
+
+if TYPE_CHECKING:
+    from shared.stores.supabase import Supabase
+
+
+class SupabaseUsers:
+    """Finds, creates and changes auth users. Phones without '+', as GoTrue stores them."""
+
+    def __init__(self, supabase: Supabase) -> None:
+        self._supabase = supabase
+
+    def find(
+        self, ids: Sequence[str], emails: Sequence[str], phones: Sequence[str]
+    ) -> list[AuthUser]:
+        """Return every auth user that has one of these ids, e-mails or phones, in one read."""
+        rows = self._supabase.call(
+            "find_auth_users",
+            {"p_ids": list(ids), "p_emails": list(emails), "p_phones": list(phones)},
+        )
+        return [
+            AuthUser(
+                id=row["id"],
+                email=contacts.email(row["email"]),
+                phone=row["phone"] or None,
+                email_confirmed=row["email_confirmed"],
+                phone_confirmed=row["phone_confirmed"],
+                app_metadata=row["app_metadata"] or {},
+                user_metadata=row["user_metadata"] or {},
+            )
+            for row in rows
+        ]
+
+    def create(self, user_id: str, attributes: dict[str, Any]) -> None:
+        """Create the user. A user of this id made meanwhile shows as a transient error."""
+        self._supabase.create_user({"id": user_id} | attributes)
+
+    def update(self, user_id: str, attributes: dict[str, Any]) -> None:
+        """Change the user."""
+        self._supabase.update_user(user_id, attributes)
