@@ -51,6 +51,7 @@ def store_form(document: Document, namespace: UUID) -> StoredDocument:
         replace(document, structured=structured),
         core_type,
         tuple(identified(document.id, read, namespace)),
+        "medication_without_name" if any(m.name is None for m in read) else None,
     )
 
 

@@ -7,7 +7,6 @@ retries are off: a rate limit becomes a TransientError carrying Retry-After, and
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -38,7 +37,7 @@ class Embedder:
             timeout=_TIMEOUT_S,
         )
 
-    def embed(self, texts: Sequence[str]) -> list[list[float]]:
+    def embed(self, texts: list[str]) -> list[list[float]]:
         """Return one vector per text, in order."""
         vectors: list[list[float]] = [[] for _ in texts]
         for request in fill_requests([estimate_tokens(text) for text in texts]):

@@ -20,7 +20,7 @@ from shared.errors import PermanentError
 MAX_REFS = 100
 MAX_BYTES = 64 * 1024
 _KIND = re.compile(r"[a-z][a-z_]{1,31}")
-_KEY = re.compile(r"[^\s\x00-\x1f\x7f]{1,128}")
+_KEY = re.compile(r"[^\s\x00-\x1f\x7f\ud800-\udfff]{1,128}")  # a store could not hold the others
 _TRACEPARENT = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 

@@ -63,11 +63,15 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class StoredDocument:
-    """A document as it goes to core, with its medications as one aggregate."""
+    """
+    A document as it goes to core, with its named medications as one aggregate. `code` flags what
+    was left out of it.
+    """
 
     document: Document
     core_type: str
     medications: tuple[tuple[str, Medication], ...]
+    code: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from shared.events import Event, encode
 
 if TYPE_CHECKING:
     from google.cloud.pubsub_v1 import PublisherClient
-    from google.cloud.pubsub_v1.types import PubsubMessage
+    from google.pubsub_v1 import PubsubMessage
 
 _TIMEOUT_S = 10.0
 _MESSAGES_PER_CALL = 1000  # the service's own limit
@@ -49,7 +49,7 @@ class Publisher:
 
 
 def _message(event: Event) -> PubsubMessage:
-    from google.cloud.pubsub_v1.types import PubsubMessage
+    from google.pubsub_v1 import PubsubMessage
 
     data, attributes = encode(event)
     return PubsubMessage(data=data, attributes=attributes)

@@ -71,15 +71,19 @@ class Runner:
         return outcomes
 
     def _attempt(self, event: Event, refs: tuple[Ref, ...]) -> list[Outcome]:
-        """Work on refs; on any error but "try later" halve them until the culprit is alone."""
+        """
+        Work on refs; on any error but "try later" halve them until the culprit is alone.
+
+        So too when the database reports contention again and again: two of the batch may want the
+        same unique value, and one alone gets it.
+        """
         batch = Batch(self.step, refs, event.traceparent, event.attributes)
         try:
             result = self._work(batch)
-        except TransientError as error:
-            return self._recorded(batch, [failed(ref, error) for ref in refs])
         except (Exception, SystemExit) as error:  # noqa: BLE001 - a step may raise anything
-            if len(refs) == 1:
-                return self._recorded(batch, [failed(refs[0], error)])
+            later = isinstance(error, TransientError) and not isinstance(error, ContendedError)
+            if later or len(refs) == 1:
+                return self._recorded(batch, [failed(ref, error) for ref in refs])
             middle = len(refs) // 2
             return self._attempt(event, refs[:middle]) + self._attempt(event, refs[middle:])
         if result.unrecorded:

@@ -43,7 +43,9 @@ def step(work: StepWork) -> Callable[[Request], Answer]:
                 name, work, clients.current(), request.get_data(), dict(request.headers)
             )
         except RefusedError as refused:
-            return _refuse(name, refused.outcomes[0].code or "refused", refused.retry_after)
+            code = refused.outcomes[0].code or "refused"
+            status = 500 if code.startswith("unknown_") else 503  # our bug, or a fault of others
+            return _refuse(name, code, refused.retry_after, status)
         except TransientError as error:
             return _refuse(name, error.code, error.retry_after)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - the host outlives any step

@@ -48,7 +48,7 @@ def decode(body: bytes, content_type: str = "") -> Message:
     return Message(
         data=_data(message.get("data", "")),
         attributes=_attributes(message.get("attributes")),
-        message_id=str(message.get("messageId") or message.get("message_id") or "unknown")[:128],
+        message_id=_message_id(message.get("messageId") or message.get("message_id")),
         attempt=attempt if type(attempt) is int else 0,
     )
 
@@ -66,6 +66,12 @@ def _data(value: object) -> bytes:
         return base64.b64decode(value, validate=True)
     except (binascii.Error, ValueError):
         raise PermanentError("message_data_not_base64") from None
+
+
+def _message_id(value: object) -> str:
+    """Return the id under which an unreadable message is parked; Pub/Sub's own are digits."""
+    text = str(value)
+    return text if text.isascii() and text.isalnum() and len(text) <= 128 else "unknown"
 
 
 def _attributes(value: object) -> dict[str, str]:

@@ -11,17 +11,17 @@ import hashlib
 import hmac
 import json
 import time
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 from shared.errors import RequestError
 
 if TYPE_CHECKING:
     from flask import Request
+    from werkzeug.datastructures import Headers
 
 MAX_BODY = 64 * 1024
 TOLERANCE_S = 300
-_OPERATIONS = {"INSERT", "UPDATE", "DELETE"}
+_OPERATIONS = ("INSERT", "UPDATE", "DELETE")
 _MAX_DEPTH = 8
 
 
@@ -45,7 +45,7 @@ def sign(secret: str, stamp: int, body: bytes) -> str:
     return "v1=" + hmac.new(secret.encode(), signed, hashlib.sha256).hexdigest()
 
 
-def authenticate(headers: Mapping[str, str], body: bytes, secrets: str) -> None:
+def authenticate(headers: Headers, body: bytes, secrets: str) -> None:
     """Check timestamp and signature against one or two comma-separated secrets. Raise 401."""
     stamp = headers.get("X-HealBridge-Timestamp", "")
     given = headers.get("X-HealBridge-Signature", "")

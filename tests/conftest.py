@@ -47,5 +47,8 @@ def _core(core_dsn: str) -> Generator[CoreDatabase]:
 @pytest.fixture(name="sql")
 def _sql(core_dsn: str) -> Generator[psycopg.Connection[dict[str, object]]]:
     """A plain connection to core, as the backend has one."""
-    with psycopg.connect(core_dsn, autocommit=True, row_factory=dict_row) as connection:
+    connection = psycopg.Connection[dict[str, object]].connect(
+        core_dsn, autocommit=True, row_factory=dict_row
+    )
+    with connection:
         yield connection

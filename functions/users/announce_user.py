@@ -24,5 +24,5 @@ def announce_user(event: CloudEvent) -> None:
     """Publish the created user's uid."""
     uid = firebase_triggers.user_of(event)["uid"]
     trace = new_traceparent()
-    clients.current().publisher.publish([Event("user-changed", (Ref("user", uid),), trace)])
+    clients.current().publish([Event("user-changed", (Ref("user", uid),), trace)])
     log.event("announced", step="announce_user", count=1, fingerprint=log.fingerprint(uid))

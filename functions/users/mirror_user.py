@@ -13,10 +13,11 @@ Gives up:   a contact of another auth user is a conflict for a person, never tak
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from shared import ids, settings
-from shared.errors import PermanentError
+from shared.errors import ContendedError, PermanentError
 from shared.events import Ref
 from shared.models import AuthUser, CoreUser
 from shared.outcomes import Outcome, Outcomes, failed, gone
@@ -77,8 +78,8 @@ def _write(ref: Ref, difference: Difference, mirror: AuthUsers) -> Outcome:
             mirror.create(difference.user_id, difference.attributes)
         elif difference.attributes:
             mirror.update(difference.user_id, difference.attributes)
-    except PermanentError as error:
-        return failed(ref, error)
+    except (PermanentError, ContendedError) as error:  # this user's own; the others go on
+        return failed(replace(ref, version=difference.version), error)
     return difference.outcome(ref)
 
 

@@ -11,6 +11,7 @@ Gives up:   never on an account; a contact held by another account is a conflict
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from shared import ids, settings
@@ -50,7 +51,7 @@ def store_users(batch: Batch, *, accounts: Accounts, users: Users, namespace: UU
         for uid, account in found.items()
     ]
     stored = users.store(batch, rows, version) if rows else []
-    missing = [gone(ref) for ref in batch.refs if ref.key not in found]
+    missing = [gone(replace(ref, version=version)) for ref in batch.refs if ref.key not in found]
     return Outcomes(recorded=stored, unrecorded=missing)
 
 

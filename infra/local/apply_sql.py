@@ -1,4 +1,4 @@
-"""Apply SQL files to a database in one transaction, safe against a second process doing the same."""
+"""Apply SQL files to a database in one transaction, safe against another process doing so."""
 
 from __future__ import annotations
 

@@ -99,6 +99,7 @@ class Firebase:
     def write(self) -> None:
         """Write the project folder: the repository's firebase.json with this run's ports and paths,
         the rules, and the functions."""
+        self.folder.mkdir(mode=0o700, exist_ok=True)
         configuration = json.loads((self.repository / "firebase.json").read_text())
         self._write_functions(configuration["functions"]["runtime"])
         configuration["functions"]["source"] = self._main.parent.name

@@ -26,13 +26,23 @@ HOSTED = {"topic", "http", "schedule"}
 def application() -> Any:
     """Return the WSGI application that serves every hosted function under its name."""
     mounts = {
-        f"/{function.name}": functions_framework.create_app(
-            function.name, str(REPOSITORY / "main.py"), "http"
+        f"/{function.name}": _rooted(
+            functions_framework.create_app(function.name, str(REPOSITORY / "main.py"), "http")
         )
         for function in catalog.load().functions.values()
         if function.trigger["kind"] in HOSTED
     }
     return DispatcherMiddleware(_root, mounts)
+
+
+def _rooted(app: Any) -> Any:
+    """Serve an app at its mount point without a trailing slash, which Flask would redirect to."""
+
+    def serve(environ: Any, start_response: Any) -> Any:
+        environ["PATH_INFO"] = environ.get("PATH_INFO") or "/"
+        return app(environ, start_response)
+
+    return serve
 
 
 def _root(environ: Any, start_response: Any) -> Any:

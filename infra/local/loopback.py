@@ -17,7 +17,7 @@ import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import BinaryIO
+from io import BufferedIOBase
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 MAX_BODY_BYTES = 64 * 2**20
@@ -50,7 +50,7 @@ Handler = Callable[[Request], "Response | None"]
 """Answers a request; None closes the connection without an answer, as a crash would."""
 
 
-class _Unreadable(Exception):
+class _UnreadableError(Exception):
     """A request that cannot be read; the status to answer before closing the connection."""
 
     def __init__(self, status: int) -> None:
@@ -73,7 +73,7 @@ class _Connection(socketserver.StreamRequestHandler):
     def _serve_one(self) -> bool:
         try:
             request = _read(self.rfile, self.wfile)
-        except _Unreadable as refusal:
+        except _UnreadableError as refusal:
             self.wfile.write(_encode(Response(refusal.status), "GET", close=True))
             return False
         if request is None:
@@ -116,7 +116,7 @@ def serve_until_signalled(server: LoopbackServer) -> None:
     """Serve until SIGTERM or SIGINT, then return. Call it from the main thread."""
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+        signal.signal(number, lambda _number, _frame: stop.set())
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1})
     thread.start()
     sys.stdout.write(f"listening on 127.0.0.1:{server.port}\n")
@@ -127,7 +127,7 @@ def serve_until_signalled(server: LoopbackServer) -> None:
     server.server_close()
 
 
-def _read(source: BinaryIO, answer: BinaryIO) -> Request | None:
+def _read(source: BufferedIOBase, answer: BufferedIOBase) -> Request | None:
     """Read one request; None when the peer has left."""
     line = _line(source)
     if not line:
@@ -135,15 +135,15 @@ def _read(source: BinaryIO, answer: BinaryIO) -> Request | None:
     try:
         method, target, _version = line.split(" ")
     except ValueError:
-        raise _Unreadable(400) from None
+        raise _UnreadableError(400) from None
     headers = _headers(source)
     if "transfer-encoding" in headers:
-        raise _Unreadable(411)
+        raise _UnreadableError(411)
     size = headers.get("content-length", "0")
     if not size.isdigit():
-        raise _Unreadable(400)
+        raise _UnreadableError(400)
     if int(size) > MAX_BODY_BYTES:
-        raise _Unreadable(413)
+        raise _UnreadableError(413)
     if headers.get("expect", "").lower() == "100-continue":
         answer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
     body = source.read(int(size))
@@ -154,21 +154,21 @@ def _read(source: BinaryIO, answer: BinaryIO) -> Request | None:
     return Request(method, unquote(url.path), query, headers, body)
 
 
-def _headers(source: BinaryIO) -> dict[str, str]:
+def _headers(source: BufferedIOBase) -> dict[str, str]:
     headers: dict[str, str] = {}
     while line := _line(source):
         name, colon, value = line.partition(":")
         if not colon:
-            raise _Unreadable(400)
+            raise _UnreadableError(400)
         headers[name.lower()] = value.strip()
     return headers
 
 
-def _line(source: BinaryIO) -> str:
+def _line(source: BufferedIOBase) -> str:
     """Read one line without its end; empty at the end of the headers or of the stream."""
     line = source.readline(MAX_LINE_BYTES + 1)
     if len(line) > MAX_LINE_BYTES:
-        raise _Unreadable(431)
+        raise _UnreadableError(431)
     return line.rstrip(b"\r\n").decode("latin-1")
 
 

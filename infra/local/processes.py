@@ -71,14 +71,18 @@ class Process:
     stop_signal: int = signal.SIGTERM
     stop_timeout_s: float = watchdog.GRACE_S
     _child: subprocess.Popen[bytes] | None = field(default=None, init=False, repr=False)
+    _starts: int = field(default=0, init=False, repr=False)
     _marker: str = field(default="", init=False, repr=False)
 
     def start(self, stack_id: str) -> int:
         """Start it in a session of its own, marked as part of the stack; return its pid."""
-        mark = f"{stack_id}/{self.name}"
+        if self._marker:
+            # What its earlier, killed run left behind would still hold its ports.
+            watchdog.end({}, self._marker, grace_s=0)
+        # Numbered, so that `stop`, still looking for the rest of one run, spares the next.
+        self._starts += 1
+        mark = f"{stack_id}/{self.name}/{self._starts}"
         self._marker = f"{watchdog.PROCESS}={mark}"
-        # What an earlier, killed run left behind would still hold its ports.
-        watchdog.end({}, self._marker, grace_s=0)
         with self.log.open("ab") as log:
             self._child = subprocess.Popen(
                 self.argv,
@@ -127,13 +131,14 @@ class Process:
 
     def stop(self) -> None:
         """Ask it and all it started to stop, insist after `stop_timeout_s`, return when done."""
-        if self._child is None:
+        child, marker = self._child, self._marker
+        if child is None:
             return
         roots: dict[int, watchdog.Root] = {}
-        if self.alive() and (row := watchdog.processes().get(self.pid)):
-            roots[self.pid] = watchdog.Root(row.started, self.stop_signal)
-        watchdog.end(roots, self._marker, self.stop_timeout_s)
-        self._child.wait()
+        if child.poll() is None and (row := watchdog.processes().get(child.pid)):
+            roots[child.pid] = watchdog.Root(row.started, self.stop_signal)
+        watchdog.end(roots, marker, self.stop_timeout_s)
+        child.wait()
 
     def kill(self) -> None:
         """Kill it alone and at once (SIGKILL), as a crash would."""

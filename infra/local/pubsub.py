@@ -61,15 +61,18 @@ def create_topics(
     base = f"http://{emulator_host}/v1/projects/{project}"
     topic_path = f"projects/{project}/topics"
     overrides = {"max_attempts": max_attempts_override, "max_backoff_s": max_backoff_override_s}
-    for topic in catalog.topics:
+    # Each topic directly before its subscriptions: what is published in between is lost. The
+    # dead-letter topic is first, because subscriptions name it.
+    for topic in sorted(catalog.topics, key=lambda name: name != DEAD_LETTER):
         _put(f"{base}/topics/{topic}", {})
-    kept = {"topic": f"{topic_path}/{DEAD_LETTER}", "expirationPolicy": {}}
-    _put(f"{base}/subscriptions/{KEPT}", kept)
-    for function in catalog.steps():
-        limits = {**function.limits, **{k: v for k, v in overrides.items() if v is not None}}
-        settings = _subscription(function, limits, topic_path, fastest_retry=fastest_retry)
-        settings["pushConfig"] = {"pushEndpoint": push_url(function.name)}
-        _put(f"{base}/subscriptions/{subscription_name(function.name)}", settings)
+        if topic == DEAD_LETTER:
+            kept = {"topic": f"{topic_path}/{topic}", "expirationPolicy": {}}
+            _put(f"{base}/subscriptions/{KEPT}", kept)
+        for function in catalog.consumers(topic):
+            limits = {**function.limits, **{k: v for k, v in overrides.items() if v is not None}}
+            settings = _subscription(function, limits, topic_path, fastest_retry=fastest_retry)
+            settings["pushConfig"] = {"pushEndpoint": push_url(function.name)}
+            _put(f"{base}/subscriptions/{subscription_name(function.name)}", settings)
 
 
 def _subscription(

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import threading
-import urllib.error
 import urllib.request
 from collections.abc import Sequence
 

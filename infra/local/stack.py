@@ -10,7 +10,10 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import shutil
+import signal
 import sys
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,10 +25,11 @@ import psycopg
 from infra import migrate
 from infra.local import pubsub
 from infra.local.firebase import Firebase, ingress
+from infra.local.pg_net import install as pg_net
 from infra.local.postgres import Postgres
 from infra.local.processes import Process, base_environment, free_port
 from infra.local.scheduler import Scheduler
-from infra.local.supabase import install as supabase_platform
+from infra.local.supabase import install as supabase
 from infra.local.supervisor import Supervisor
 from infra.local.toolchain import say
 from shared import catalog
@@ -57,18 +61,27 @@ class Stack:
             raise
 
     def _prepare(self) -> None:
-        logs, folder = self.supervisor.logs, self.supervisor.folder
+        folder = self.supervisor.folder
         self.postgres = Postgres("postgres", folder / "postgres", free_port())
         self._ports = {name: free_port() for name in ("pubsub", "supabase", "embeddings", "steps")}
         self._secrets = {
             name: secrets.token_urlsafe(24) for name in ("service", "anon", "webhook", "openai")
         }
-        self.firebase = Firebase(folder, REPOSITORY, ingress(catalog.load()), {}, PROJECT)
-        self.firebase.settings |= self.settings()
         self._scheduler: Scheduler | None = None
-        self._logs = logs
+        self._stopped = threading.Event()
+        self._namespace = str(uuid4())
+        self.firebase = Firebase(
+            folder / "firebase", REPOSITORY, ingress(catalog.load()), {}, PROJECT
+        )
+        self.firebase.settings |= self.settings()
+        # Beside stack.json and not in the run folder: after a failure they are still there.
+        self._logs = self.options.stack_file.with_name(f"{self.options.stack_file.stem}-logs")
+        shutil.rmtree(self._logs, ignore_errors=True)
+        self._logs.mkdir(parents=True)
 
     def __enter__(self) -> Stack:
+        # A terminated command must clean up before it ends, not leave that to the watchdog.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
         try:
             self._start()
         except BaseException:
@@ -95,6 +108,21 @@ class Stack:
             self.options.schedule_period_s,
         )
         self.write_stack_file()
+        threading.Thread(target=self._follow_pids, daemon=True).start()
+
+    def _follow_pids(self) -> None:
+        """Keep stack.json true when a process has died and was started again."""
+        known = self.supervisor.pids()
+        while not self._stopped.wait(0.3):
+            pids = self.supervisor.pids()
+            if pids != known and not self._stopped.is_set():
+                known = pids
+                self.write_stack_file()
+
+    def reload(self) -> None:
+        """Make the functions' processes read the code again."""
+        self._steps.stop()  # the supervisor starts it again
+        self.firebase.reload()
 
     def _create_databases(self) -> None:
         with psycopg.connect(self.postgres.dsn("postgres"), autocommit=True) as connection:
@@ -103,8 +131,8 @@ class Stack:
         with psycopg.connect(self.core_dsn) as connection:
             connection.execute((REPOSITORY / "infra/core/backend.sql").read_bytes())
         migrate.migrate("core", self.core_dsn)
-        supabase_platform.install(self.supabase_dsn)
-        _install_pg_net(self.supabase_dsn)
+        supabase.install(self.supabase_dsn)
+        pg_net.install(self.supabase_dsn)
         migrate.migrate("supabase", self.supabase_dsn)
         with psycopg.connect(self.supabase_dsn) as connection:
             for name, value in (
@@ -114,8 +142,11 @@ class Stack:
                 connection.execute("select vault.create_secret(%s, %s)", [value, name])
 
     def _processes(self) -> list[Process]:
-        supabase = ["--dsn", self.supabase_dsn, "--service-key", self._secrets["service"],
+        supabase_options = ["--dsn", self.supabase_dsn, "--service-key", self._secrets["service"],
                     "--anon-key", self._secrets["anon"], "--firebase-project", PROJECT]  # fmt: skip
+        self._steps = self._python(
+            "steps", "infra.local.host", env={**self.settings(), "PYTHONPATH": str(REPOSITORY)}
+        )
         return [
             Process(
                 "pubsub",
@@ -124,9 +155,9 @@ class Stack:
                 ready=self.url("pubsub"),
                 after_ready=self._create_topics,
             ),
-            self._python("supabase", "infra.local.supabase", *supabase),
+            self._python("supabase", "infra.local.supabase", *supabase_options),
             self._python("embeddings", "infra.local.embeddings"),
-            self._python("steps", "infra.local.host", env=self.settings()),
+            self._steps,
             Process(
                 "pg_net",
                 [sys.executable, "-m", "infra.local.pg_net", "--dsn", self.supabase_dsn],
@@ -191,7 +222,6 @@ class Stack:
             "GOOGLE_CLOUD_PROJECT": PROJECT,
             "PUBSUB_EMULATOR_HOST": f"127.0.0.1:{self._ports['pubsub']}",
             "THREADS": "16",
-            "PYTHONPATH": str(REPOSITORY),
             **self.firebase.environment(),
         }
 
@@ -228,15 +258,8 @@ class Stack:
 
     def stop(self) -> None:
         """End everything and remove stack.json."""
+        self._stopped.set()
         if self._scheduler is not None:
             self._scheduler.stop()
         self.supervisor.stop()
         self.options.stack_file.unlink(missing_ok=True)
-
-    _namespace = str(uuid4())
-
-
-def _install_pg_net(dsn: str) -> None:
-    from infra.local.pg_net import install
-
-    install(dsn)

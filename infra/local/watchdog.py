@@ -144,9 +144,24 @@ def _signal(pid: int, number: int) -> None:
 
 def delete_run_folder(folder: Path, stack_id: str) -> None:
     """Delete `folder`, provided that its owner file names this stack."""
-    with contextlib.suppress(OSError):
-        if (folder / OWNER_FILE).read_text() == stack_id:
-            shutil.rmtree(folder, ignore_errors=True)
+    try:
+        ours = (folder / OWNER_FILE).read_text() == stack_id
+    except OSError:
+        return
+    if ours:
+        for pid_file in folder.glob("*/data/postmaster.pid"):
+            _release_shared_memory(pid_file)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _release_shared_memory(pid_file: Path) -> None:
+    """Remove the segment that keeps two servers off one data folder; a killed server leaves it.
+
+    The file exists only after a kill. Its seventh line holds the segment's key and id.
+    """
+    with contextlib.suppress(OSError, IndexError):
+        segment = pid_file.read_text().splitlines()[6].split()[1]
+        subprocess.run(["ipcrm", "-m", segment], capture_output=True, check=False)
 
 
 def main(stack_id: str, folder: Path) -> None:

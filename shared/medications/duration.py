@@ -48,7 +48,7 @@ _MENTION = re.compile(
     rf"|(?:x|for) ?[0-9]{{1,3}} ?[dw](?!{_LETTER})"
     r"|(?<![0-9/])[0-9]{1,2}/(?:7|52|12)(?![0-9/])"
 )
-_MAX_TEXT = 40
+_MAX_TEXT = 40  # a longer one is never understood, so never worth folding
 
 
 class Duration(NamedTuple):

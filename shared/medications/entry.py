@@ -10,11 +10,11 @@ from shared.medications.fields import Fields
 from shared.medications.frequency import Frequency, read_frequency
 from shared.medications.medication import Medication
 from shared.medications.strength import Strength, read_strength, strength_text
-from shared.medications.text import compatible, fold, number, plain, scalar_text, storable
+from shared.medications.text import compatible, fold, number, one_line, plain, scalar_text, storable
 
 REVIEW_BELOW = Decimal("0.7")  # the product's rule: a less certain reading is for a person
 DEFAULTS = {"form": "tablet", "route": "oral"}  # the product's, for what a document leaves unsaid
-MAX_NAME, MAX_FIELD, MAX_RAW = 200, 120, 1000
+MAX_NAME, MAX_FIELD, MAX_RAW = 200, 200, 1000  # characters kept of a text
 
 _LETTER = re.compile(r"[^\W\d_]")
 _AMBIGUOUS_NAMES = frozenset(("ms", "mso4", "mgso4"))  # Joint Commission, "Do Not Use" list
@@ -25,7 +25,7 @@ def read_entry(entry: object, *, position: int, document_id: str) -> Medication:
     fields = Fields(entry)
     raw = _raw(fields)
     name = _name(fields)
-    generic_name = _generic_name(fields)
+    generic_name = _compatible_line(fields, fields.first("generic_name", "genericName"))
     strength_as_read, strength = _strength(fields)
     frequency_as_read, frequency = _frequency(fields)
     form = _form_or_route(fields, "form")
@@ -56,12 +56,15 @@ def read_entry(entry: object, *, position: int, document_id: str) -> Medication:
 
 def _raw(fields: Fields) -> str | None:
     value = fields.first("raw", "rawLine", "raw_line", "line")
-    return fields.line(value, MAX_RAW, storable) if isinstance(value, str) else None
+    return fields.cut(storable(value), MAX_RAW) or None if isinstance(value, str) else None
+
+
+def _line(fields: Fields, text: str | None, limit: int) -> str | None:
+    return fields.cut(one_line(text), limit) or None if text else None
 
 
 def _name(fields: Fields) -> str | None:
-    value = fields.first("name")
-    name = fields.line(value, MAX_NAME, compatible) if isinstance(value, str) else None
+    name = _compatible_line(fields, fields.first("name"))
     if name is None or not _LETTER.search(name):
         fields.reasons.append("name_missing")
         return None
@@ -70,15 +73,15 @@ def _name(fields: Fields) -> str | None:
     return name
 
 
-def _generic_name(fields: Fields) -> str | None:
-    value = fields.first("generic_name", "genericName")
-    return fields.line(value, MAX_NAME, compatible) if isinstance(value, str) else None
+def _compatible_line(fields: Fields, value: object) -> str | None:
+    """Cut before normalising, which takes quadratic time on a run of combining marks."""
+    line = _line(fields, value, MAX_NAME) if isinstance(value, str) else None
+    return fields.cut(compatible(line), MAX_NAME) or None if line else None
 
 
 def _strength(fields: Fields) -> tuple[str | None, Strength]:
     value = fields.first("strength")
-    text = strength_text(value)
-    as_read = fields.line(text, MAX_FIELD) if text else None
+    as_read = _line(fields, strength_text(value), MAX_FIELD)
     if as_read is None:
         reason = "strength_missing" if value is None else "strength_unreadable"
         strength = Strength(None, None, reason)
@@ -91,8 +94,7 @@ def _strength(fields: Fields) -> tuple[str | None, Strength]:
 
 def _frequency(fields: Fields) -> tuple[str | None, Frequency]:
     value = fields.first("frequency", "freq")
-    text = scalar_text(value)
-    as_read = fields.line(text, MAX_FIELD) if text else None
+    as_read = _line(fields, scalar_text(value), MAX_FIELD)
     if as_read is None:
         reason = "frequency_missing" if value is None else "frequency_unreadable"
         frequency = Frequency(None, None, reason)
@@ -107,7 +109,7 @@ def _form_or_route(fields: Fields, field: str) -> str | None:
     value = fields.first(field)
     if value is None:
         return None
-    text = fields.line(value, MAX_FIELD) if isinstance(value, str) else None
+    text = _line(fields, value, MAX_FIELD) if isinstance(value, str) else None
     if text is None:
         fields.reasons.append(f"{field}_unreadable")
     return text

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import cast
-
-from shared.medications.text import one_line
 
 
 class Fields:
@@ -33,17 +30,12 @@ class Fields:
             self.reasons.append("spellings_disagree")
         return values[0]
 
-    def line(self, text: str, limit: int, clean: Callable[[str], str] = one_line) -> str | None:
-        """The cleaned text, at most `limit` characters, None when nothing is left.
-
-        A cut text is flagged, since its end may change its sense. The cut before cleaning bounds
-        the work: Unicode folding of a megabyte is not for a step that reads thousands.
-        """
-        cleaned = clean(text[: 4 * limit])
-        if len(text) > 4 * limit or len(cleaned) > limit:
-            self.reasons.append("text_truncated")
-            cleaned = cleaned[:limit].rstrip()
-        return cleaned or None
+    def cut(self, text: str, limit: int) -> str:
+        """At most `limit` characters. A cut text is flagged: its end may change its sense."""
+        if len(text) <= limit:
+            return text
+        self.reasons.append("text_truncated")
+        return text[:limit].rstrip()
 
 
 def _is_blank(value: object) -> bool:

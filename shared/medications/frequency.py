@@ -17,7 +17,7 @@ from shared.medications.timing import PeriodUnit, Rate, Timing, When
 _HOURS: dict[PeriodUnit, int] = {"h": 1, "d": 24, "wk": 168, "mo": 720}
 _LONGEST: dict[PeriodUnit, int] = {"h": 72, "d": 31, "wk": 8, "mo": 12}
 _ORDER: tuple[When, ...] = ("MORN", "NOON", "EVE", "NIGHT", "HS")
-_MAX_TEXT = 120
+_MAX_TEXT = 120  # a longer one is never understood, so never worth folding
 
 
 class Frequency(NamedTuple):

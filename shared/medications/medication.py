@@ -57,7 +57,7 @@ class Medication:
 
     An entry without a name has `name` None: it cannot be a core medication, and stays here to be
     counted and shown. `defaulted` names the fields that hold the product's default because the
-    document said nothing: form, route, duration_days. `position` is the index in the list,
+    document says nothing readable: form, route, duration_days. `position` is the index in the list,
     `occurrences` the number of equal entries merged into this one. `identity` is equal for entries
     that are the same medicine: name, strength, form and route, whatever their place and spelling.
     """

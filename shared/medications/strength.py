@@ -48,7 +48,7 @@ _QUANTITY = re.compile(
 _GROUPED = re.compile(r"[0-9]{1,3}(?:,[0-9]{2,3}){0,4},[0-9]{3}")  # 60,000 and 2,50,000
 _SEPARATOR = re.compile(r" ?[+/&] ?")
 _BARE_NUMBER = re.compile(rf"{_NUMBER}")
-_MAX_TEXT = 80
+_MAX_TEXT = 80  # a longer one is never understood, so never worth folding
 
 
 class Strength(NamedTuple):

@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, LiteralString
 
-from psycopg import Error, OperationalError
+from psycopg import DataError, Error
 from psycopg.rows import dict_row
-from psycopg_pool import ConnectionPool, PoolTimeout
+from psycopg_pool import ConnectionPool
 
 from shared import settings
 from shared.errors import ContendedError, PermanentError, SyncError, TransientError
@@ -89,9 +89,9 @@ def translated() -> Generator[None]:
 def _translate(error: Error) -> SyncError:
     state = error.sqlstate
     if state is None:
-        if isinstance(error, OperationalError | PoolTimeout):
-            return TransientError("core_unreachable")
-        return PermanentError("core_rejected_value")  # psycopg cannot send the value
+        if isinstance(error, DataError):  # psycopg cannot send the value
+            return PermanentError("core_rejected_value")
+        return TransientError("core_unreachable")
     code = f"core_{state.lower()}"
     if state in {"40001", "40P01", "23505", "55P03"}:
         return ContendedError(code)

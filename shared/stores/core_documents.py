@@ -160,12 +160,11 @@ class CoreDocuments:
 
 def _document(stored: StoredDocument) -> dict[str, Any]:
     document = stored.document
-    unnamed = any(medication.name is None for _, medication in stored.medications)
     return {
         "id": document.id,
         "uid": document.patient_uid,
         "version": document.version,
-        "code": "medication_without_name" if unnamed else None,
+        "code": stored.code,
         "type": stored.core_type,
         "file_url": document.file_url,
         "text": document.text,

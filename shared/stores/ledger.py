@@ -16,12 +16,14 @@ if TYPE_CHECKING:
 
 _RECORD = "select sync.record(%(step)s, %(trace)s, %(revision)s, %(outcomes)s)"
 
+# Two scalar subqueries, so that both are evaluated whatever the other finds: a join with a CTE that
+# records would not record when there is nothing to join.
 _RECORD_AND_RECHECK = """
-with recorded as (select sync.record(%(step)s, %(trace)s, %(revision)s, %(outcomes)s))
-select o.key, b.version
-from recorded cross join jsonb_to_recordset(%(outcomes)s) as o(kind text, key text, version bigint)
-join sync.outbox b on b.kind = o.kind and b.key = o.key
-where b.version > o.version
+select (select sync.record(%(step)s, %(trace)s, %(revision)s, %(outcomes)s)) as recorded,
+       (select coalesce(jsonb_object_agg(o.key, b.version), '{}')
+        from jsonb_to_recordset(%(outcomes)s) as o(kind text, key text, version bigint)
+        join sync.outbox b on b.kind = o.kind and b.key = o.key
+        where b.version > o.version) as moved
 """
 
 _LAST_CODES = """
@@ -48,8 +50,7 @@ class Ledger:
         A step that writes to a store without version guards calls this after its write: if the
         source moved since it was read, a racing step may have been overwritten, so read again.
         """
-        rows = self._core.write(_RECORD_AND_RECHECK, parameters(batch, outcomes))
-        return {row["key"]: row["version"] for row in rows}
+        return self._core.write(_RECORD_AND_RECHECK, parameters(batch, outcomes))[0]["moved"]
 
     def last_codes(self, step: str, kind: str, keys: Sequence[str]) -> dict[str, str]:
         """Return why each of these entities was last refused in a step."""

@@ -17,7 +17,7 @@ from supabase.lib.client_options import SyncClientOptions
 from supabase_auth.errors import AuthApiError, AuthError, AuthRetryableError
 
 from shared import settings
-from shared.errors import PermanentError, SyncError, TransientError
+from shared.errors import ContendedError, PermanentError, SyncError, TransientError
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -89,6 +89,8 @@ def _rest_error(code: str) -> SyncError:
 
 def _auth_error(status: int, code: str) -> SyncError:
     name = f"supabase_{code}"
+    if status == 500 and code == "unexpected_failure":
+        return ContendedError(name)  # also how GoTrue reports an id or a contact taken meanwhile
     if status == 429 or status >= 500 or status in {401, 403, 408}:
         return TransientError(name)
     return PermanentError(name)

@@ -40,9 +40,9 @@ class SupabaseUsers:
         ]
 
     def create(self, user_id: str, attributes: dict[str, Any]) -> None:
-        """Create the user. A user of this id made meanwhile shows as a transient error."""
+        """Create the user. Raise ContendedError when one of this id was made meanwhile."""
         self._supabase.create_user({"id": user_id} | attributes)
 
     def update(self, user_id: str, attributes: dict[str, Any]) -> None:
-        """Change the user."""
+        """Change the user. Raise ContendedError when another got one of its contacts meanwhile."""
         self._supabase.update_user(user_id, attributes)

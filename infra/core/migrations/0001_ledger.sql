@@ -53,7 +53,8 @@ create unique index conflicts_open on sync.conflicts (kind, key, step, field)
   where resolved_at is null;
 
 -- Write a batch of outcomes: [{kind, key, version, state, code, conflicts: [{field, other}]}].
--- An outcome older than what is already written changes nothing but the journal.
+-- An outcome older than what is already written changes nothing but the journal. Version 0 means
+-- that the version is not known (the source could not be read, or has none): it is never older.
 create function sync.record(p_step text, p_trace text, p_revision text, p_outcomes jsonb)
 returns integer language sql set search_path = '' as $$
   with outcome as (
@@ -75,19 +76,26 @@ returns integer language sql set search_path = '' as $$
       trace_id = excluded.trace_id,
       first_at = case when l.attempts = 0 then excluded.first_at else l.first_at end,
       updated_at = excluded.updated_at
-      where excluded.seen_version >= l.source_version
+      where excluded.seen_version = 0 or excluded.seen_version >= l.source_version
+    returning l.kind, l.key
+  ), current as (
+    select o.* from outcome o join written w on w.kind = o.kind and w.key = o.key
   ), opened as (
+    -- Several accounts may hold one value (its normal form); the row names the first of them.
     insert into sync.conflicts (kind, key, step, field, other)
-    select o.kind, o.key, p_step, c.field, c.other
-    from outcome o cross join lateral
+    select distinct on (o.kind, o.key, c.field) o.kind, o.key, p_step, c.field, c.other
+    from current o cross join lateral
       jsonb_to_recordset(coalesce(o.conflicts, '[]')) as c(field text, other text)
+    order by o.kind, o.key, c.field, c.other
     on conflict (kind, key, step, field) where resolved_at is null
       do update set other = excluded.other
   ), cleared as (
     update sync.conflicts c set resolved_at = now(), resolution = 'cleared'
-    from outcome o
+    from current o
     where c.kind = o.kind and c.key = o.key and c.step = p_step and c.resolved_at is null
-      and o.state in ('done', 'gone')
+      and o.state in ('done', 'conflict', 'gone')
+      and not exists (select from jsonb_to_recordset(coalesce(o.conflicts, '[]')) as n(field text)
+                      where n.field = c.field)
   ), journaled as (
     insert into sync.journal (kind, key, step, source_version, state, error_code, trace_id, revision)
     select kind, key, p_step, version, state, code, p_trace, p_revision from outcome

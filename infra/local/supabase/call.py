@@ -39,7 +39,7 @@ def _preamble(schema: str, role: str, claims: str, timeout: str, *, read_only: b
         claims=claims,
         read_only="on" if read_only else "off",
     ).as_string()
-    return sql.SQL(cast("LiteralString", text.replace("{", "{{").replace("}", "}}")))
+    return sql.SQL(cast("LiteralString", text))  # every value in it is a quoted literal
 
 
 @dataclass(frozen=True, slots=True)

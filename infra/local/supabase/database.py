@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import select
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Any
 
@@ -27,11 +27,11 @@ Connection = psycopg.Connection[tuple[Any, ...]]
 Row = tuple[bytes | None, ...]
 
 
-class DatabaseAway(Exception):
+class DatabaseAwayError(Exception):
     """No connection could be made, or it broke; then whether a write was done is unknown."""
 
 
-class PoolExhausted(Exception):
+class PoolExhaustedError(Exception):
     """All connections were busy for `WAIT_S` seconds."""
 
 
@@ -48,15 +48,15 @@ class Database:
         self._idle: list[Connection] = []
 
     @contextmanager
-    def connection(self) -> Iterator[Connection]:
+    def connection(self) -> Generator[Connection]:
         """Lend a connection (autocommit).
 
         Raises:
-            PoolExhausted: none became free in time.
-            DatabaseAway: none could be made, or it broke while lent.
+            PoolExhaustedError: none became free in time.
+            DatabaseAwayError: none could be made, or it broke while lent.
         """
         if not self._free.acquire(timeout=WAIT_S):
-            raise PoolExhausted
+            raise PoolExhaustedError
         try:
             with self._lend() as connection:
                 yield connection
@@ -64,14 +64,14 @@ class Database:
             self._free.release()
 
     @contextmanager
-    def _lend(self) -> Iterator[Connection]:
+    def _lend(self) -> Generator[Connection]:
         connection = self._reuse() or self._connect()
         try:
             yield connection
         except psycopg.Error as error:
             if not connection.closed:
                 raise
-            raise DatabaseAway from error
+            raise DatabaseAwayError from error
         finally:
             idle = connection.pgconn.transaction_status == pq.TransactionStatus.IDLE
             if idle:
@@ -96,11 +96,12 @@ class Database:
                 autocommit=True,
                 connect_timeout=CONNECT_TIMEOUT_S,
                 application_name=self._role,
+                options="-c TimeZone=UTC",
             )
             # Not `set role`: the session itself must lack the superuser's rights.
             connection.execute(ACT_AS.format(role=sql.Identifier(self._role)))
         except psycopg.OperationalError as error:
-            raise DatabaseAway from error
+            raise DatabaseAwayError from error
         return connection
 
 

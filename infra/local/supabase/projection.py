@@ -8,7 +8,7 @@ Left out, and refused with PGRST200: embedding another table (`a(b,c)`) and aggr
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Mapping
 from typing import LiteralString, cast
 
 from psycopg import sql
@@ -26,28 +26,25 @@ CAST = re.compile(r"[A-Za-z_][\w ]*(\[\])?")
 ALIAS = re.compile(r'("[^"]+"|[^:"]+):(?!:)(.+)', re.DOTALL)
 COMMA = sql.SQL(", ")
 
-Pairs = Iterable[tuple[str, str]]
-
 
 def select_list(text: str) -> sql.Composable:
     """Return the columns of `select=` (all when it is empty)."""
     return COMMA.join([_selected(item) for item in split(text or "*")])
 
 
-def tail(query: Pairs, max_rows: int) -> sql.Composable:
+def tail(given: Mapping[str, str], max_rows: int) -> sql.Composable:
     """Return order, limit and offset. No read returns more than `max_rows` rows.
 
     Raises:
         RestError: 400 PGRST100, not a number or not a direction.
     """
-    given = dict(query)
     terms = [_ordered(term) for term in split(given.get("order", ""))]
-    limit = min(number(given, "limit", max_rows), max_rows)
+    limit = min(natural(given, "limit", max_rows), max_rows)
     order = sql.SQL(" order by ") + COMMA.join(terms) if terms else sql.SQL("")
-    return order + sql.SQL(" limit {} offset {}").format(limit, number(given, "offset", 0))
+    return order + sql.SQL(" limit {} offset {}").format(limit, natural(given, "offset", 0))
 
 
-def number(given: dict[str, str], name: str, default: int) -> int:
+def natural(given: Mapping[str, str], name: str, default: int) -> int:
     """Return a whole number of the query string."""
     text = given.get(name) or str(default)
     if not text.isdigit():

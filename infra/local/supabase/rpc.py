@@ -23,6 +23,9 @@ from infra.local.supabase.rest import answer_rows
 from infra.local.supabase.schema_cache import Function
 from infra.local.supabase.writes import ONE
 
+# The call stands in a subquery: its arguments may have the names of its result's columns.
+NO_VALUE = sql.SQL("select '', count(*) from ")
+OBJECT, VALUE = sql.SQL("select result.* from "), sql.SQL("select result as value from ")
 ARGUMENTS = sql.SQL("json_to_record({}::json) as arguments({})")
 VALUES = sql.SQL("coalesce(json_agg(source.value), '[]')::text")
 ONE_VALUE = sql.SQL("(json_agg(source.value) -> 0)::text")
@@ -41,26 +44,26 @@ def serve_function(call: Call, name: str) -> Response:
     by_body = method == "POST"
     body = parse_body(call.request.body) if by_body and call.request.body else {}
     given = {} if by_body else _bare(call)
-    names = set(body if isinstance(body, dict) else ()) if by_body else set(given)
+    names: set[str] = set(given)
+    if by_body and isinstance(body, dict):
+        names = set(body)
     function = _chosen(call, name, names, by_body=by_body)
-    source, invocation = _invocation(call, name, function, names, given)
+    source = _invocation(call, name, function, names, given)
     if function.returns_void:
-        statement = sql.SQL("select ''::text, 1 from {}{}").format(source, invocation)
-        call.run(statement, read_only=not by_body)
+        call.run(NO_VALUE + source, read_only=not by_body)
         return call.answer(204, b"")
-    return _answer(call, function, sql.SQL("{}{}").format(source, invocation), by_body=by_body)
+    return _answer(call, function, source, by_body=by_body)
 
 
-def _answer(
-    call: Call, function: Function, source: sql.Composable, *, by_body: bool
-) -> Response:
-    single = call.single or not function.returns_set
+def _answer(call: Call, function: Function, source: sql.Composable, *, by_body: bool) -> Response:
     filters = [pair for pair in call.request.query if by_body or pair[0] in _filter_names(call)]
-    columns, shape = sql.SQL("result as value"), ONE_VALUE if single else VALUES
+    single = call.single or not function.returns_set
+    inner, columns, shape = VALUE, sql.SQL("value"), ONE_VALUE if single else VALUES
     if function.objects:
-        columns = select_list(call.given.get("select", "")) if "select" in call.given else None
-        columns, shape = columns or sql.SQL("result.*"), ONE if single else None
-    rows = sql.SQL("select {} from {}").format(columns, source) + where(filters)
+        columns = select_list(call.given.get("select", ""))
+        inner, shape = OBJECT, ONE if single else None
+    rows = sql.SQL("select {} from (").format(columns) + inner + source + sql.SQL(") as result")
+    rows += where(filters)
     read_only = not (by_body and function.volatile)
     return answer_rows(call, rows, rows, shape=shape, read_only=read_only)
 
@@ -86,15 +89,17 @@ def _chosen(call: Call, name: str, arguments: set[str], *, by_body: bool) -> Fun
     if fitting:
         message = f"Could not choose the best candidate function: {call.schema}.{name}({listed})"
         raise RestError(300, "PGRST203", message)
-    searched = f"{call.schema}.{name}({listed})" if listed else f"{call.schema}.{name} without parameters"
+    searched = (
+        f"{call.schema}.{name}({listed})" if listed else f"{call.schema}.{name} without parameters"
+    )
     message = f"Could not find the function {searched} in the schema cache"
     raise RestError(404, "PGRST202", message)
 
 
 def _invocation(
     call: Call, name: str, function: Function, names: set[str], given: dict[str, str]
-) -> tuple[sql.Composable, sql.Composable]:
-    """Return what comes before the function in `from`, and the function itself, as `result`."""
+) -> sql.Composable:
+    """Return the function's call for `from`, as `result`; its arguments go before it."""
     types = {
         argument: sql.SQL(cast("LiteralString", kind))  # from the catalog, already quoted
         for argument, kind in zip(function.names, function.types, strict=True)
@@ -103,18 +108,17 @@ def _invocation(
     body = sql.Literal(call.request.body.decode())
     before: sql.Composable = sql.SQL("")
     if call.request.method != "POST":
-        values = {key: sql.Literal(given[key]) + sql.SQL("::") + kind for key, kind in types.items()}
-        arguments = [sql.Identifier(key) + sql.SQL(" := ") + value for key, value in values.items()]
-    elif function.takes_body and not function.accepts(names):
-        arguments = [body + sql.SQL("::") + sql.SQL(cast("LiteralString", function.types[0]))]
+        arguments = [
+            sql.SQL("{} := {}::").format(sql.Identifier(key), given[key]) + kind
+            for key, kind in types.items()
+        ]
+    elif function.takes_body:
+        kind = sql.SQL(cast("LiteralString", function.types[0]))
+        arguments = [sql.SQL("{}::").format(body) + kind]
     else:
         declared = [sql.Identifier(key) + sql.SQL(" ") + kind for key, kind in types.items()]
-        arguments = [
-            sql.SQL("{0} := arguments.{0}").format(sql.Identifier(key)) for key in types
-        ]
+        arguments = [sql.SQL("{0} := arguments.{0}").format(sql.Identifier(key)) for key in types]
         if declared:
             before = ARGUMENTS.format(body, COMMA.join(declared)) + sql.SQL(", lateral ")
-    function_call = sql.SQL("{}({})").format(
-        sql.Identifier(call.schema, name), COMMA.join(arguments)
-    )
-    return before, function_call + sql.SQL(" as result")
+    target = sql.Identifier(call.schema, name)
+    return before + sql.SQL("{}({}) as result").format(target, COMMA.join(arguments))

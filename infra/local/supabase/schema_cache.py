@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import psycopg
+from psycopg import sql
 
 from infra.local.supabase.database import Connection
 
@@ -22,7 +23,6 @@ RETRY_S = 0.5
 
 TABLE = """
 select
-  c.oid,
   array(
     select a.attname::text from pg_attribute a
     where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped order by a.attnum
@@ -79,10 +79,16 @@ LOGIN_ROLE = "authenticator"
 class Table:
     """A table or view; `defaults` are `'column', expression` pairs for jsonb_build_object."""
 
-    oid: int
+    schema: str
+    name: str
     columns: Sequence[str]
     defaults: Sequence[str]
     primary_key: Sequence[str]
+
+    @property
+    def identifier(self) -> sql.Identifier:
+        """Its qualified name in SQL."""
+        return sql.Identifier(self.schema, self.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +128,7 @@ class SchemaCache:
         if table is None:
             row = connection.execute(TABLE, {"schema": schema, "name": name}).fetchone()
             if row is not None:
-                table = self._tables[schema, name] = Table(*row)
+                table = self._tables[schema, name] = Table(schema, name, *row)
         return table
 
     def functions(self, connection: Connection, schema: str, name: str) -> list[Function]:
@@ -155,10 +161,12 @@ class SchemaCache:
 
     def _listen(self, dsn: str) -> None:
         while True:
-            with contextlib.suppress(psycopg.OperationalError):
-                with psycopg.connect(dsn, autocommit=True, application_name="pgrst") as connection:
-                    connection.execute("listen pgrst")
-                    self.clear()  # what changed while nobody listened is unknown
-                    for _ in connection.notifies():
-                        self.clear()
+            with (
+                contextlib.suppress(psycopg.OperationalError),
+                psycopg.connect(dsn, autocommit=True, application_name="pgrst") as connection,
+            ):
+                connection.execute("listen pgrst")
+                self.clear()  # what changed while nobody listened is unknown
+                for _ in connection.notifies():
+                    self.clear()
             time.sleep(RETRY_S)

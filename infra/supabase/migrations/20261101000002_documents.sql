@@ -16,8 +16,11 @@ alter table public.documents
   add column if not exists updated_at timestamptz not null default now(),
   add column if not exists origin text not null default 'upload'
     constraint documents_origin check (origin in ('upload', 'core')),
-  add column if not exists version bigint not null default nextval('sync.version'),
+  add column if not exists version bigint,
   add column if not exists source_version bigint;
+-- Drawn by a trigger and not by a default: a default needs rights on the sequence of whoever inserts.
+update public.documents set version = nextval('sync.version') where version is null;
+alter table public.documents alter column version set not null;
 create index if not exists documents_patient on public.documents (patient_id, created_at);
 
 -- A document's version is drawn under its row lock from one sequence: it cannot tie.

@@ -1,0 +1,162 @@
+"""
+`make demo`: start the local stack, act as the apps do, wait until quiet, compare the stores.
+
+Exits 0 only when nothing disagrees, is parked or is pending. Writes build/demo.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+from infra.local.demo.apps import Backend, EdgeFunction, PatientApp
+from infra.local.demo.compare import disagreements
+from infra.local.demo.people import papers, people, summary
+from infra.local.demo.stores import Stores, read
+from infra.local.demo.timing import Chain, chains
+from infra.local.processes import StartError
+from infra.local.stack import REPOSITORY, Stack
+from infra.local.toolchain import ToolMissingError, say
+from shared import catalog
+from shared.stores.core import CoreDatabase
+from shared.stores.core_progress import CoreProgress
+
+DOCTORS = 3
+RESULT = REPOSITORY / "build" / "demo.json"
+_QUIET_S = 1.5  # unchanged and nothing open for so long: nothing is on its way between two steps
+
+
+def main() -> int:
+    """Run the demo; return the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--patients", type=int, default=25)
+    arguments = parser.parse_args()
+    if arguments.patients < 1:
+        parser.error("--patients must be at least 1")
+    try:
+        with Stack() as stack:
+            return demonstrate(stack.describe(), arguments.patients)
+    except (ToolMissingError, StartError) as error:
+        print(f"demo: {error}\n(logs of the local stack: build/stack-logs)", file=sys.stderr)
+        return 1
+
+
+def demonstrate(stack: dict[str, Any], patients: int) -> int:
+    """Act, wait, compare, report."""
+    began = time.monotonic()
+    act(stack, patients)
+    progress = CoreProgress(CoreDatabase(stack["core_dsn"]))
+    counts = wait_until_quiet(lambda: _open(progress, stack), timeout_s=60 + patients)
+    stores = read(stack)
+    found = disagreements(stores)
+    result = _result(stores, patients, found, counts, time.monotonic() - began)
+    _table(chains(stack))
+    for line in found[:20]:
+        print(f"  disagrees: {line}")
+    RESULT.parent.mkdir(exist_ok=True)
+    RESULT.write_text(json.dumps(result, indent=2) + "\n")
+    agreed = not (result["disagreements"] or result["parked"] or result["pending"])
+    print(
+        f"\n{'The three stores agree.' if agreed else 'The stores do NOT agree.'}"
+        f" {result['users']} users, {result['documents']} documents,"
+        f" {result['medications']} medications, {result['prescriptions']} prescriptions,"
+        f" {result['rag_chunks']} chunks in {result['seconds']} s (build/demo.json)"
+    )
+    return 0 if agreed else 1
+
+
+def act(stack: dict[str, Any], patients: int) -> None:
+    """Do what the apps do, all chains at once."""
+    app, edge, backend = PatientApp(stack), EdgeFunction(stack), Backend(stack)
+    for number in range(DOCTORS):
+        backend.add_doctor(f"doctor-{number}")
+    uids: list[str] = []
+    for number, person in enumerate(people(patients)):
+        uid = app.sign_up(person)
+        uids.append(uid)
+        edge.insert(papers(uid, number))
+        if (number + 1) % 10 == 0 or number + 1 == patients:
+            say(f"{number + 1} of {patients} patients signed up and sent their documents")
+    _wait(lambda: backend.knows(uids) == patients, 60, "every patient to be in core")
+    for number, uid in enumerate(uids):
+        if number % 3 != 2:
+            backend.prescribe(uid, f"doctor-{number % DOCTORS}", f"prescription-{number}",
+                              summary(number))  # fmt: skip
+    say("doctors have written their prescriptions; waiting for the chains to fall quiet")
+
+
+def _open(progress: CoreProgress, stack: dict[str, Any]) -> dict[str, int]:
+    counts = progress.unfinished(catalog.load())
+    import psycopg
+
+    with psycopg.connect(stack["supabase_dsn"]) as connection:
+        row = connection.execute(
+            "select count(*) from sync.outbox where sent_at is null"
+        ).fetchone()
+        counts["unsent"] += int(row[0]) if row else 0
+    with psycopg.connect(stack["core_dsn"]) as connection:
+        row = connection.execute("select count(*) from sync.journal").fetchone()
+        counts["journal"] = int(row[0]) if row else 0
+    return counts
+
+
+def wait_until_quiet(read_counts: Callable[[], dict[str, int]], timeout_s: float) -> dict[str, int]:
+    """Return the counts once nothing is open and nothing has moved for a while, or at the end."""
+    deadline = time.monotonic() + timeout_s
+    last, since, told = read_counts(), time.monotonic(), time.monotonic()
+    while time.monotonic() < deadline:
+        time.sleep(0.2)
+        counts = read_counts()
+        if counts != last:
+            last, since = counts, time.monotonic()
+        pending = counts["unsent"] + counts["retrying"] + counts["lagging"]
+        if not pending and time.monotonic() - since > _QUIET_S:
+            break
+        if time.monotonic() - told > 5:
+            told = time.monotonic()
+            say(f"{pending} pending: {counts}")
+    return last
+
+
+def _wait(condition: Callable[[], bool], timeout_s: float, what: str) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        if time.monotonic() > deadline:
+            raise StartError(f"waited {timeout_s:.0f} s in vain for {what}")
+        time.sleep(0.1)
+
+
+def _result(
+    stores: Stores, patients: int, found: list[str], counts: dict[str, int], seconds: float
+) -> dict[str, Any]:
+    return {
+        "patients": patients,
+        "users": len(stores.users),
+        "supabase_users": len(stores.auth_users),
+        "documents": len(stores.documents),
+        "medications": len(stores.medications),
+        "prescriptions": len(stores.prescriptions),
+        "supabase_documents": len(stores.uploads) + len(stores.mirrors),
+        "rag_chunks": len(stores.chunks),
+        "disagreements": len(found),
+        "parked": counts["parked"],
+        "pending": counts["unsent"] + counts["retrying"] + counts["lagging"],
+        "seconds": round(seconds, 1),
+    }
+
+
+def _table(rows: list[Chain]) -> None:
+    print(f"\n{'chain':14} {'events':>7} {'done':>7} {'parked':>7} {'p50':>9} {'p95':>9}")
+    for row in rows:
+        print(
+            f"{row.name:14} {row.events:7} {row.done:7} {row.parked:7}"
+            f" {row.p50 * 1000:6.0f} ms {row.p95 * 1000:6.0f} ms"
+        )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,168 @@
+"""
+The HealBridge apps, as far as the sync sees them: each uses only its own store's public way in.
+
+PatientApp    Firebase Auth's REST API (phone code, or password) and Firestore's, under its rules
+EdgeFunction  inserts processed documents into Supabase through its data API
+Backend       inserts into core's tables with plain SQL; it knows nothing of the sync
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import httpx
+import psycopg
+from psycopg.types.json import Jsonb
+
+from infra.local.demo.people import Person
+
+_KEY = {"key": "any"}  # the emulator takes any web API key
+_OWNER = {"Authorization": "Bearer owner"}  # the emulators' administrator
+
+_DOCTOR_USER = "insert into users (id, role) values (%(user)s, 'DOCTOR')"
+_DOCTOR = """
+insert into doctors (id, user_id, first_name, last_name, specialties)
+values (%(doctor)s, %(user)s, 'Demo', 'Doctor', '{general}')
+"""
+_APPOINTMENT = """
+insert into appointments (id, doctor_id, patient_id, start_ts, end_ts, status)
+select %(appointment)s, %(doctor)s, p.id, now(), now() + interval '15 minutes', 'COMPLETED'
+from patients p join users u on u.id = p.user_id where u.firebase_uid = %(uid)s
+"""
+_PRESCRIPTION = """
+insert into prescriptions (id, appointment_id, pdf_url, summary_json)
+values (%(id)s, %(appointment)s, %(pdf)s, %(summary)s)
+"""
+
+
+class PatientApp:
+    """Signs patients up and writes their profiles."""
+
+    def __init__(self, stack: Mapping[str, Any]) -> None:
+        self._http = httpx.Client(timeout=30)
+        self._project = stack["project_id"]
+        self._auth = f"http://{stack['auth_emulator']}/identitytoolkit.googleapis.com/v1"
+        self._emulator = f"http://{stack['auth_emulator']}/emulator/v1"
+        self._profiles = (
+            f"http://{stack['firestore_emulator']}/v1/projects/{self._project}"
+            "/databases/(default)/documents/users"
+        )
+
+    def sign_up(self, person: Person) -> str:
+        """Create the account and the profile; return the uid."""
+        if person.sign_in == "phone":
+            uid, token = self._by_phone(str(person.phone))
+        elif person.sign_in == "email":
+            uid, token = self._by_email(str(person.email))
+        else:
+            uid, token = self._by_clinic(person), "owner"
+        self.write_profile(uid, token, {"uid": uid, **person.profile})
+        return uid
+
+    def _by_phone(self, phone: str) -> tuple[str, str]:
+        body = {"phoneNumber": phone, "recaptchaToken": "any"}
+        session = self._post("accounts:sendVerificationCode", body)["sessionInfo"]
+        url = f"{self._emulator}/projects/{self._project}/verificationCodes"
+        codes = self._http.get(url).raise_for_status().json()["verificationCodes"]
+        code = next(c["code"] for c in reversed(codes) if c["sessionInfo"] == session)
+        answer = self._post(
+            "accounts:signInWithPhoneNumber", {"sessionInfo": session, "code": code}
+        )
+        return answer["localId"], answer["idToken"]
+
+    def _by_email(self, email: str) -> tuple[str, str]:
+        body = {"email": email, "password": "demo-password", "returnSecureToken": True}
+        answer = self._post("accounts:signUp", body)
+        return answer["localId"], answer["idToken"]
+
+    def _by_clinic(self, person: Person) -> str:
+        """An account with both contacts from the start, as a clinic's front desk makes one."""
+        body = {"email": person.email, "phoneNumber": person.phone}
+        answer = self._http.post(
+            f"{self._auth}/projects/{self._project}/accounts", json=body, headers=_OWNER
+        )
+        return answer.raise_for_status().json()["localId"]
+
+    def write_profile(self, uid: str, token: str, profile: Mapping[str, Any]) -> None:
+        """Write users/{uid} in Firestore as the signed-in patient."""
+        self._http.patch(
+            f"{self._profiles}/{uid}",
+            json={"fields": {name: firestore_value(value) for name, value in profile.items()}},
+            headers={"Authorization": f"Bearer {token}"},
+        ).raise_for_status()
+
+    def _post(self, method: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        answer = self._http.post(f"{self._auth}/{method}", params=_KEY, json=body)
+        return answer.raise_for_status().json()
+
+
+def firestore_value(value: object) -> dict[str, Any]:
+    """Return a value in Firestore's REST form."""
+    match value:
+        case bool():
+            return {"booleanValue": value}
+        case int():
+            return {"integerValue": str(value)}
+        case list():
+            return {"arrayValue": {"values": [firestore_value(item) for item in value]}}
+        case dict():
+            return {"mapValue": {"fields": {k: firestore_value(v) for k, v in value.items()}}}
+        case _:
+            return {"stringValue": str(value)}
+
+
+class EdgeFunction:
+    """Inserts what the OCR has read."""
+
+    def __init__(self, stack: Mapping[str, Any]) -> None:
+        key = stack["supabase_service_key"]
+        self._http = httpx.Client(
+            base_url=f"{stack['supabase_url']}/rest/v1",
+            headers={"apikey": key, "Authorization": f"Bearer {key}", "Prefer": "return=minimal"},
+            timeout=30,
+        )
+
+    def insert(self, documents: Sequence[Mapping[str, Any]]) -> None:
+        """Insert document rows in one request."""
+        if documents:
+            self._http.post("/documents", json=list(documents)).raise_for_status()
+
+
+class Backend:
+    """Writes appointments and prescriptions into core."""
+
+    def __init__(self, stack: Mapping[str, Any]) -> None:
+        self._connection = psycopg.connect(stack["core_dsn"], autocommit=True)
+
+    def add_doctor(self, doctor: str) -> None:
+        """Insert a doctor."""
+        values = {"doctor": doctor, "user": f"user-of-{doctor}"}
+        with self._connection.transaction():
+            self._connection.execute(_DOCTOR_USER, values)
+            self._connection.execute(_DOCTOR, values)
+
+    def prescribe(
+        self, uid: str, doctor: str, prescription: str, summary: Mapping[str, Any]
+    ) -> None:
+        """Insert a completed appointment and its prescription; the patient must be in core."""
+        values = {
+            "id": prescription,
+            "appointment": f"appointment-of-{prescription}",
+            "uid": uid,
+            "doctor": doctor,
+            "pdf": f"s3://healbridge-prescriptions/{prescription}.pdf",
+            "summary": Jsonb(summary),
+        }
+        with self._connection.transaction():
+            self._connection.execute(_APPOINTMENT, values)
+            self._connection.execute(_PRESCRIPTION, values)
+
+    def knows(self, uids: Sequence[str]) -> int:
+        """Return how many of these uids have a patient row."""
+        row = self._connection.execute(
+            "select count(*) from patients p join users u on u.id = p.user_id"
+            " where u.firebase_uid = any(%(uids)s)",
+            {"uids": list(uids)},
+        ).fetchone()
+        return int(row[0]) if row else 0

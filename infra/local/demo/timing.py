@@ -1,0 +1,71 @@
+"""How long each chain took per entity: from the source's commit to the last step's record."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import quantiles
+from typing import Any, LiteralString
+
+import psycopg
+
+from infra.local.demo.stores import accounts
+
+LAST_STEP = {
+    "users": ("user", "admit_user"),
+    "documents": ("document", "store_document"),
+    "prescriptions": ("prescription", "index_prescription"),
+}
+_COMMITTED = (
+    "select key, extract(epoch from changed_at)::float8 from sync.outbox where kind = %(kind)s"
+)
+_FINISHED = """
+select key, extract(epoch from min(at))::float8 from sync.journal
+where kind = %(kind)s and step = %(step)s and state = 'done' group by key
+"""
+_PARKED = "select count(distinct key) from sync.ledger where kind = %(kind)s and state = 'parked'"
+
+
+@dataclass(frozen=True)
+class Chain:
+    """One row of the demo's table; seconds."""
+
+    name: str
+    events: int
+    done: int
+    parked: int
+    p50: float
+    p95: float
+
+
+def chains(stack: Mapping[str, Any]) -> list[Chain]:
+    """Return how each chain did."""
+    core, supabase = stack["core_dsn"], stack["supabase_dsn"]
+    began = {
+        "users": {a["localId"]: int(a["createdAt"]) / 1000 for a in accounts(stack)},
+        "documents": _times(supabase, _COMMITTED, {"kind": "document"}),
+        "prescriptions": _times(core, _COMMITTED, {"kind": "prescription"}),
+    }
+    return [_chain(core, name, starts) for name, starts in began.items()]
+
+
+def _chain(core: str, name: str, began: Mapping[str, float]) -> Chain:
+    kind, last = LAST_STEP[name]
+    finished = _times(core, _FINISHED, {"kind": kind, "step": last})
+    waits = sorted(finished[key] - start for key, start in began.items() if key in finished)
+    with psycopg.connect(core) as connection:
+        row = connection.execute(_PARKED, {"kind": kind}).fetchone()
+    parked = int(row[0]) if row else 0
+    return Chain(name, len(began), len(waits), parked, percentile(waits, 50), percentile(waits, 95))
+
+
+def percentile(values: Sequence[float], percent: int) -> float:
+    """Return a percentile, 0 for no values."""
+    if len(values) < 2:
+        return values[0] if values else 0.0
+    return quantiles(values, n=100, method="inclusive")[percent - 1]
+
+
+def _times(dsn: str, query: LiteralString, parameters: dict[str, str]) -> dict[str, float]:
+    with psycopg.connect(dsn) as connection:
+        return dict(connection.execute(query, parameters).fetchall())

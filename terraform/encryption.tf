@@ -1,0 +1,23 @@
+# Google's own identities in the project, and their use of the customer-managed key, if there is one.
+# Events on their way from Auth and Firestore lie in Google's channel, which this key does not cover.
+
+locals {
+  service_agents = {
+    for agent in [
+      "gcf-admin-robot",         # Cloud Functions
+      "gcp-sa-artifactregistry", # images
+      "gcp-sa-pubsub",           # topics; also forwards dead letters
+      "gcp-sa-secretmanager",    # secrets
+      "gs-project-accounts",     # the source bucket
+      "serverless-robot-prod",   # Cloud Run
+    ] : agent => "serviceAccount:service-${data.google_project.this.number}@${agent}.iam.gserviceaccount.com"
+  }
+}
+
+resource "google_kms_crypto_key_iam_member" "service_agent" {
+  for_each = { for agent, member in local.service_agents : agent => member if var.kms_key != null }
+
+  crypto_key_id = var.kms_key
+  role          = "roles/cloudkms.cryptoKeyEncrypterDecrypter"
+  member        = each.value
+}

@@ -1,0 +1,61 @@
+"""All of the deployment in memory: the same attributes as the real clients, other stores."""
+
+from __future__ import annotations
+
+from shared.clients import Clients
+from tests.memory.bus import MemoryBus
+from tests.memory.core import MemoryCore
+from tests.memory.core_documents import MemoryCoreDocuments
+from tests.memory.core_stores import MemoryCoreOutbox, MemoryCorePrescriptions, MemoryLedger
+from tests.memory.core_users import MemoryCoreUsers
+from tests.memory.embedder import MemoryEmbedder
+from tests.memory.firebase import MemoryAccounts, MemoryFirebase
+from tests.memory.place import Place
+from tests.memory.supabase import MemorySupabase
+from tests.memory.supabase_documents import MemorySupabaseDocuments, MemorySupabaseOutbox
+from tests.memory.supabase_users import MemorySupabaseUsers
+
+
+class MemoryClients(Clients):
+    """
+    Clients over three places and a bus in memory.
+
+    The stores take the place of the cached properties: an instance's own attribute comes first.
+    """
+
+    def __init__(self, *, max_attempts: int | None = None) -> None:
+        self.memory_core = MemoryCore()
+        self.memory_supabase = MemorySupabase()
+        self.firebase = MemoryFirebase()
+        self.bus = MemoryBus(max_attempts)
+        self.memory_embedder = MemoryEmbedder()
+        vars(self).update(
+            publisher=self.bus,
+            core=self.memory_core,
+            supabase=self.memory_supabase,
+            accounts=MemoryAccounts(self.firebase),
+            ledger=MemoryLedger(self.memory_core),
+            core_users=MemoryCoreUsers(self.memory_core),
+            core_documents=MemoryCoreDocuments(self.memory_core),
+            core_prescriptions=MemoryCorePrescriptions(self.memory_core),
+            core_outbox=MemoryCoreOutbox(self.memory_core),
+            supabase_users=MemorySupabaseUsers(self.memory_supabase),
+            supabase_documents=MemorySupabaseDocuments(self.memory_supabase),
+            supabase_outbox=MemorySupabaseOutbox(self.memory_supabase),
+            embedder=self.memory_embedder,
+        )
+
+    @property
+    def places(self) -> tuple[Place, ...]:
+        """Everything that has effects."""
+        return (
+            self.memory_core,
+            self.memory_supabase,
+            self.firebase,
+            self.bus,
+            self.memory_embedder,
+        )
+
+    def run(self) -> None:
+        """Deliver until the bus is quiet."""
+        self.bus.run_until_quiet(self)

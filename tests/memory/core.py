@@ -1,0 +1,170 @@
+"""
+Core PostgreSQL in memory: the backend's tables, the outbox, ledger and journal.
+
+What the backend does (`put_user`, `delete_user`, ...) announces itself through the outbox, as the
+triggers make it do; an unchanged row announces nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from shared.outcomes import Outcome
+from tests.memory.place import Outbox, Place
+
+Row = dict[str, Any]
+
+
+@dataclass
+class LedgerRow:
+    """Where an entity stands in a step: a row of `sync.ledger`."""
+
+    state: str
+    source_version: int
+    seen_version: int
+    attempts: int
+    error_code: str | None
+
+
+@dataclass(frozen=True)
+class JournalRow:
+    """Something that happened: a row of `sync.journal`."""
+
+    kind: str
+    key: str
+    step: str
+    version: int
+    state: str
+    code: str | None
+    trace_id: str | None
+
+
+class MemoryCore(Place):
+    """The state of core, and what the backend does to it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.outbox = Outbox(self)
+        self.user_rows: dict[str, Row] = {}  # by id
+        self.patient_rows: dict[str, Row] = {}  # by user id
+        self.prescription_rows: dict[str, Row] = {}
+        self.document_rows: dict[str, Row] = {}
+        self.medication_rows: dict[str, Row] = {}
+        self.reading_rows: dict[str, Row] = {}
+        self.ledger_rows: dict[tuple[str, str, str], LedgerRow] = {}  # by kind, key, step
+        self.journal_rows: list[JournalRow] = []
+        self.open_conflicts: dict[tuple[str, str, str, str], str] = {}  # kind, key, step, field
+
+    def put_user(self, user_id: str, **columns: Any) -> None:
+        """Insert or change a user, as the backend does."""
+        blank = {"role": "PATIENT", "firebase_uid": None, "phone": None, "email": None}
+        known = self.user_rows.get(user_id, blank | {"id": user_id, "verified": False})
+        self._change(self.user_rows, user_id, known | columns, "user", "firebase_uid")
+
+    def put_patient(self, user_id: str, patient_id: str, name: str | None = None) -> None:
+        """Insert or change the patient row of a user."""
+        self.patient_rows[user_id] = {"id": patient_id, "name": name}
+
+    def delete_user(self, user_id: str) -> None:
+        """Delete a user; all that hangs on the patient goes with it."""
+        user = self.user_rows.pop(user_id)
+        patient = self.patient_rows.pop(user_id, {"id": None})["id"]
+        for key in [k for k, row in self.document_rows.items() if row["patient_id"] == patient]:
+            self.drop_document(key)
+        for key in [k for k, row in self.prescription_rows.items() if row["user_id"] == user_id]:
+            self.delete_prescription(key)
+        if user["firebase_uid"] is not None:
+            self._note_deleted("user", user["firebase_uid"])
+
+    def put_prescription(self, prescription_id: str, user_id: str, **columns: Any) -> None:
+        """Insert or change a prescription of a user's patient."""
+        blank: Row = {"id": prescription_id, "pdf_url": None, "summary": {}}
+        blank["created_at"] = "2026-05-01T10:00:00.000Z"
+        known = self.prescription_rows.get(prescription_id, blank)
+        row = known | {"user_id": user_id} | columns
+        self._change(self.prescription_rows, prescription_id, row, "prescription", "id")
+
+    def delete_prescription(self, prescription_id: str) -> None:
+        """Delete a prescription."""
+        del self.prescription_rows[prescription_id]
+        self._note_deleted("prescription", prescription_id)
+
+    def drop_document(self, document_id: str) -> None:
+        """Remove a document with all that hangs on it."""
+        self.document_rows.pop(document_id, None)
+        for rows in (self.medication_rows, self.reading_rows):
+            for key in [k for k, row in rows.items() if row["document_id"] == document_id]:
+                del rows[key]
+
+    def user_by_uid(self, uid: str) -> Row | None:
+        """Return the user of a Firebase uid."""
+        rows = self.user_rows.values()
+        return next((row for row in rows if row["firebase_uid"] == uid), None)
+
+    def source_version(self, kind: str, key: str, step: str) -> int:
+        """Return the newest version a step has written, 0 for none."""
+        row = self.ledger_rows.get((kind, key, step))
+        return row.source_version if row else 0
+
+    def record(self, step: str, traceparent: str, outcomes: Iterable[Outcome]) -> None:
+        """Write outcomes to ledger, conflicts and journal: `sync.record`."""
+        trace = traceparent[3:35] or None
+        for outcome in outcomes:
+            ref = outcome.ref
+            self.journal_rows.append(
+                JournalRow(ref.kind, ref.key, step, ref.version, outcome.state, outcome.code, trace)
+            )
+            if self._record_state(step, outcome):
+                self._record_conflicts(step, outcome)
+
+    def _record_state(self, step: str, outcome: Outcome) -> bool:
+        ref, failing = outcome.ref, outcome.state in {"retrying", "parked"}
+        known = self.ledger_rows.get((ref.kind, ref.key, step), LedgerRow("", 0, 0, 0, None))
+        if 0 < ref.version < known.source_version:
+            return False
+        self.ledger_rows[ref.kind, ref.key, step] = LedgerRow(
+            outcome.state,
+            max(known.source_version, 0 if failing else ref.version),
+            max(known.seen_version, ref.version),
+            known.attempts + 1 if failing else 0,
+            outcome.code,
+        )
+        return True
+
+    def _record_conflicts(self, step: str, outcome: Outcome) -> None:
+        at = (outcome.ref.kind, outcome.ref.key, step)
+        named = {
+            conflict.field: conflict.other
+            for conflict in sorted(
+                outcome.conflicts, key=lambda c: (c.field, c.other), reverse=True
+            )
+        }
+        if outcome.state in {"done", "conflict", "gone"}:
+            for key in [k for k in self.open_conflicts if k[:3] == at and k[3] not in named]:
+                del self.open_conflicts[key]
+        self.open_conflicts |= {(*at, field): other for field, other in named.items()}
+
+    def _change(self, table: dict[str, Row], at: str, row: Row, kind: str, key: str) -> None:
+        if table.get(at) != row:
+            table[at] = row
+            if row[key] is not None:
+                self.outbox.note(kind, row[key], self.next_version())
+
+    def _note_deleted(self, kind: str, key: str) -> None:
+        self.outbox.note(kind, key, self.next_version(), deleted=True)
+
+
+def digits(phone: str | None) -> str | None:
+    """Return a phone's digits, the form in which core compares phones."""
+    return None if phone is None else "".join(c for c in phone if c.isdigit())
+
+
+def taken(users: Sequence[Row]) -> bool:
+    """Tell whether two users share a value that core's unique keys allow once."""
+    for column in ("id", "phone", "email", "firebase_uid"):
+        values = [user[column] for user in users if user[column] is not None]
+        if len(values) != len(set(values)):
+            return True
+    return False

@@ -1,0 +1,90 @@
+"""The ledger, core's outbox and core's prescriptions, in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from shared.events import Ref
+from shared.models import Prescription
+from shared.outcomes import Outcome
+from tests.memory.core import MemoryCore, Row
+
+if TYPE_CHECKING:
+    from shared.runner import Batch
+
+DOCTOR = ("doctor-1", "Asha Rao")  # every prescription's
+
+
+class MemoryLedger:
+    """Writes outcomes and tells what has moved on."""
+
+    def __init__(self, core: MemoryCore) -> None:
+        self._core = core
+
+    def record(self, batch: Batch, outcomes: Sequence[Outcome]) -> None:
+        """Write the outcomes of a batch."""
+        if outcomes:
+            with self._core.effect("ledger.record"):
+                self._core.record(batch.step, batch.traceparent, outcomes)
+
+    def record_and_recheck(self, batch: Batch, outcomes: Sequence[Outcome]) -> dict[str, int]:
+        """Record, and return the entities that have moved on, with their newer version."""
+        with self._core.effect("ledger.record_and_recheck"):
+            self._core.record(batch.step, batch.traceparent, outcomes)
+            now = {o.ref: self._core.outbox.version(o.ref.kind, o.ref.key) for o in outcomes}
+            return {ref.key: version for ref, version in now.items() if version > ref.version}
+
+    def last_codes(self, step: str, kind: str, keys: Sequence[str]) -> dict[str, str]:
+        """Return why each of these entities was last refused in a step."""
+        with self._core.effect("ledger.last_codes"):
+            rows = {key: self._core.ledger_rows.get((kind, key, step)) for key in keys}
+            return {
+                key: row.error_code
+                for key, row in rows.items()
+                if row and row.state == "retrying" and row.error_code
+            }
+
+
+class MemoryCoreOutbox:
+    """Claims and settles core's outbox rows."""
+
+    def __init__(self, core: MemoryCore) -> None:
+        self._core = core
+
+    def claim(self, token: str, limit: int, lease_s: int) -> list[Ref]:
+        """Lease unsent rows."""
+        with self._core.effect("core_outbox.claim"):
+            return self._core.outbox.claim(token, limit, lease_s)
+
+    def settle(self, token: str, sent: Sequence[Ref]) -> None:
+        """Mark rows as sent."""
+        with self._core.effect("core_outbox.settle"):
+            self._core.outbox.settle(token, list(sent))
+
+
+class MemoryCorePrescriptions:
+    """Reads prescriptions."""
+
+    def __init__(self, core: MemoryCore) -> None:
+        self._core = core
+
+    def read(self, ids: Sequence[str]) -> dict[str, Prescription]:
+        """Return the prescriptions that exist, by id."""
+        with self._core.effect("core_prescriptions.read"):
+            rows = self._core.prescription_rows
+            return {key: self._prescription(rows[key]) for key in ids if key in rows}
+
+    def _prescription(self, row: Row) -> Prescription:
+        doctor_id, doctor = DOCTOR
+        return Prescription(
+            id=row["id"],
+            uid=self._core.user_rows[row["user_id"]]["firebase_uid"],
+            appointment_id=f"appointment-{row['id']}",
+            doctor=doctor,
+            doctor_id=doctor_id,
+            pdf_url=row["pdf_url"],
+            summary=row["summary"],
+            created_at=row["created_at"],
+            version=self._core.outbox.version("prescription", row["id"]),
+        )

@@ -1,0 +1,32 @@
+"""An embeddings provider in memory: the same text has the same vector, and calls are counted."""
+
+from __future__ import annotations
+
+import hashlib
+
+from shared.embeddings import MODEL
+from tests.memory.place import Place
+
+SIZE = 1536  # what the column of rag_chunks holds
+
+
+class MemoryEmbedder(Place):
+    """Embeds texts by their hash."""
+
+    model = MODEL
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embedded: list[str] = []
+
+    def embed(self, texts: list[str]) -> list[list[float]]:
+        """Return one vector per text, in order."""
+        with self.effect("embedder.embed"):
+            self.embedded += texts
+            return [vector(text) for text in texts]
+
+
+def vector(text: str) -> list[float]:
+    """Return the vector of a text; every value survives pgvector's 4-byte floats."""
+    digest = hashlib.sha256(text.encode()).digest()
+    return [byte / 256 for byte in digest] * (SIZE // len(digest))

@@ -1,0 +1,59 @@
+"""Firebase Auth in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from shared.errors import PermanentError
+from shared.models import Account
+from tests.memory.place import Place
+
+
+class MemoryFirebase(Place):
+    """The accounts, and what people do to them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.account_rows: dict[str, Account] = {}
+
+    def sign_up(
+        self, uid: str, *, email: str | None = None, phone: str | None = None, verified: bool = True
+    ) -> None:
+        """Make or change an account; contacts in normal form, the claims stay."""
+        known = self.account_rows.get(uid, Account(uid, None, None, verified, {}))
+        self.account_rows[uid] = replace(known, email=email, phone=phone, verified=verified)
+
+    def delete(self, uid: str) -> None:
+        """Delete an account."""
+        del self.account_rows[uid]
+
+
+class MemoryAccounts:
+    """Reads accounts and sets their custom claims."""
+
+    def __init__(self, firebase: MemoryFirebase) -> None:
+        self._firebase = firebase
+
+    def read(self, uids: Sequence[str]) -> dict[str, Account]:
+        """Return the accounts that exist, by uid."""
+        for uid in uids:
+            _check(uid)
+        with self._firebase.effect("accounts.read"):
+            rows = self._firebase.account_rows
+            return {uid: rows[uid] for uid in uids if uid in rows}
+
+    def set_claims(self, uid: str, claims: dict[str, Any]) -> None:
+        """Replace an account's custom claims."""
+        _check(uid)
+        with self._firebase.effect("accounts.set_claims"):
+            account = self._firebase.account_rows.get(uid)
+            if account is None:
+                raise PermanentError("firebase_user_gone")
+            self._firebase.account_rows[uid] = replace(account, claims=dict(claims))
+
+
+def _check(uid: str) -> None:
+    if not 0 < len(uid) <= 128:  # the Admin SDK refuses it before it asks
+        raise PermanentError("firebase_invalid_argument")

@@ -1,0 +1,139 @@
+"""Supabase documents, chunks and outbox, in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from shared.events import Ref
+from shared.models import Chunk, Document
+from shared.stores.supabase_documents import Indexable
+from tests.memory.supabase import MemorySupabase, Row, uuid
+
+
+class MemorySupabaseDocuments:
+    """Reads uploads, writes mirrors and chunks."""
+
+    def __init__(self, supabase: MemorySupabase) -> None:
+        self._supabase = supabase
+
+    def read(self, ids: Sequence[str]) -> dict[str, Document]:
+        """Return the documents that exist, by id."""
+        with self._supabase.effect("supabase_documents.read"):
+            return {row["id"]: _document(row) for row in self._rows(ids)}
+
+    def deleted(self, ids: Sequence[str]) -> dict[str, int]:
+        """Return those that the source says are deleted, with the deletion's version."""
+        with self._supabase.effect("supabase_documents.deleted"):
+            rows = {key: self._supabase.outbox.rows.get(("document", key)) for key in ids}
+            return {key: row.version for key, row in rows.items() if row and row.deleted}
+
+    def mirror(self, documents: Sequence[Document]) -> None:
+        """Upsert mirrors of core prescriptions, each guarded by its version."""
+        with self._supabase.effect("supabase_documents.mirror"):
+            for document in documents:
+                known = self._supabase.document_rows.get(uuid(document.id))
+                if known is None or _is_mirror_before(known, document.version):
+                    self._supabase.write_document(_mirror(document))
+
+    def unmirror(self, versions: dict[str, int]) -> None:
+        """Remove mirrors, given as document id -> version at which the source was gone."""
+        with self._supabase.effect("supabase_documents.unmirror"):
+            for key, version in versions.items():
+                known = self._supabase.document_rows.get(uuid(key))
+                if known and _is_mirror_before(known, version):
+                    self._supabase.drop_document(key)
+
+    def read_for_indexing(self, ids: Sequence[str]) -> dict[str, Indexable]:
+        """Return the documents' text and what is already indexed."""
+        with self._supabase.effect("supabase_documents.read_for_indexing"):
+            return {row["id"]: self._indexable(row) for row in self._rows(ids)}
+
+    def replace_chunks(
+        self, model: str, documents: Sequence[tuple[Indexable, Sequence[Chunk]]]
+    ) -> set[str]:
+        """Swap each document's chunks as a whole; return the ids of those that had not moved on."""
+        with self._supabase.effect("supabase_documents.replace_chunks"):
+            swapped: set[str] = set()
+            for document, chunks in documents:
+                row = self._supabase.document_rows.get(document.id)
+                if row and row["version"] == document.version:
+                    self._swap(row, model, chunks)
+                    swapped.add(document.id)
+            return swapped
+
+    def _rows(self, ids: Sequence[str]) -> list[Row]:
+        wanted = [uuid(key) for key in ids]
+        return [row for key, row in self._supabase.document_rows.items() if key in wanted]
+
+    def _indexable(self, row: Row) -> Indexable:
+        hashes = {
+            index: f"{chunk['hash']}:{chunk['model']}"
+            for (document_id, index), chunk in self._supabase.chunk_rows.items()
+            if document_id == row["id"]
+        }
+        return Indexable(
+            row["id"], row["type"], row["text"], row["structured_json"], row["version"], hashes
+        )
+
+    def _swap(self, document: Row, model: str, chunks: Sequence[Chunk]) -> None:
+        rows = self._supabase.chunk_rows
+        for at in [at for at in rows if at[0] == document["id"] and at[1] >= len(chunks)]:
+            del rows[at]
+        for chunk in chunks:
+            at = (document["id"], chunk.index)
+            common = {"patient_id": document["patient_id"], "metadata": chunk.metadata}
+            if chunk.embedding is not None:
+                content = {"text": chunk.text, "hash": chunk.hash, "embedding": chunk.embedding}
+                rows[at] = common | content | {"id": chunk.id, "model": model}
+            elif at in rows:
+                rows[at] = rows[at] | common
+
+
+class MemorySupabaseOutbox:
+    """Claims and settles Supabase's outbox rows."""
+
+    def __init__(self, supabase: MemorySupabase) -> None:
+        self._supabase = supabase
+
+    def claim(self, token: str, limit: int, lease_s: int) -> list[Ref]:
+        """Lease unsent rows."""
+        with self._supabase.effect("supabase_outbox.claim"):
+            return self._supabase.outbox.claim(token, limit, lease_s)
+
+    def settle(self, token: str, sent: Sequence[Ref]) -> None:
+        """Mark rows as sent."""
+        with self._supabase.effect("supabase_outbox.settle"):
+            self._supabase.outbox.settle(token, list(sent))
+
+
+def _is_mirror_before(row: Row, version: int) -> bool:
+    return row["origin"] == "core" and row["source_version"] < version
+
+
+def _mirror(document: Document) -> Row:
+    return {
+        "id": document.id,
+        "patient_id": document.patient_uid,
+        "type": document.type,
+        "file_url": document.file_url,
+        "text": document.text,
+        "structured_json": document.structured,
+        "ocr_confidence": document.confidence,
+        "created_at": document.created_at,
+        "origin": "core",
+        "source_version": document.version,
+    }
+
+
+def _document(row: Row) -> Document:
+    return Document(
+        id=row["id"],
+        patient_uid=row["patient_id"],
+        type=row["type"],
+        file_url=row["file_url"],
+        text=row["text"],
+        structured=row["structured_json"],
+        confidence=row["ocr_confidence"],
+        created_at=row["created_at"],
+        version=row["version"],
+    )

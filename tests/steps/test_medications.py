@@ -1,0 +1,420 @@
+"""What a document's medications become: as read, in normal form, flagged, never invented."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from shared.errors import PermanentError
+from shared.medications import (
+    MAX_ENTRIES,
+    REVIEW_REASONS,
+    Medication,
+    MedicationsUnreadableError,
+    read_medications,
+)
+from shared.medications.entry import MAX_NAME, MAX_RAW
+
+quick = settings(deadline=None, max_examples=80)
+
+COMPLETE: dict[str, Any] = {
+    "name": "Amoxicillin",
+    "strength": "500 mg",
+    "form": "capsule",
+    "frequency": "TDS",
+    "route": "oral",
+    "duration_days": 5,
+    "confidence": 0.93,
+    "raw": "Cap Amoxicillin 500 mg TDS x 5 days",
+}
+FIELDS = (
+    *("name", "strength", "form", "frequency", "freq", "route", "duration", "duration_days"),
+    *("durationDays", "confidence", "raw", "raw_line", "genericName", "generic_name"),
+)
+
+any_text = st.text(st.characters(exclude_categories=()), max_size=30)
+WORDS = "1 0 2 5 - / . mg ml x days BD OD TDS 1-0-1 ½ food after \0 IU daily"
+dosage_text = st.lists(st.sampled_from(WORDS.split(" ")), max_size=5).map(" ".join)
+scalar = (
+    st.none() | st.booleans() | st.integers() | st.floats() | any_text | dosage_text
+)  # NaN and infinities included
+anything = st.recursive(
+    scalar, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(any_text, inner, max_size=3)
+)
+entry = st.dictionaries(st.sampled_from(FIELDS), anything, max_size=8) | anything
+documents = st.lists(entry, max_size=4).map(lambda entries: {"medications": entries}) | anything
+
+
+def read(*entries: object) -> tuple[Medication, ...]:
+    return read_medications({"medications": list(entries)}, document_id="d1")
+
+
+def read_one(**changes: object) -> Medication:
+    changed = {**COMPLETE, **changes}
+    (medication,) = read({key: value for key, value in changed.items() if value != "absent"})
+    return medication
+
+
+def texts(medication: Medication) -> list[str]:
+    found = (
+        *(medication.name, medication.generic_name, medication.strength, medication.form),
+        *(medication.route, medication.frequency, medication.raw, medication.strength_unit),
+        *(medication.identity, medication.frequency_code),
+    )
+    return [text for text in found if text is not None]
+
+
+def test_a_complete_entry_is_read_without_review() -> None:
+    medication = read_one()
+
+    assert medication.name == "Amoxicillin"
+    assert (medication.strength, medication.strength_value) == ("500 mg", Decimal(500))
+    assert medication.strength_unit == "mg"
+    assert (medication.form, medication.route) == ("capsule", "oral")
+    assert (medication.frequency, medication.frequency_code) == ("TDS", "TID")
+    assert medication.duration_days == 5
+    assert medication.confidence == Decimal("0.93")
+    assert medication.raw == COMPLETE["raw"]
+    assert (medication.document_id, medication.position) == ("d1", 0)
+    assert medication.defaulted == ()
+    assert not medication.needs_review
+
+
+def test_what_a_document_leaves_unsaid_gets_the_products_defaults_and_says_so() -> None:
+    medication = read_one(form="absent", route=None, duration_days="  ", raw="absent")
+
+    assert (medication.form, medication.route, medication.duration_days) == ("tablet", "oral", 30)
+    assert medication.defaulted == ("form", "route", "duration_days")
+    assert not medication.needs_review
+
+
+@pytest.mark.parametrize(
+    "spelling",
+    [
+        {"freq": "TDS", "frequency": "absent"},
+        {"durationDays": 5, "duration_days": "absent"},
+        {"duration": "5 days", "duration_days": "absent"},
+        {"duration": "5/7", "duration_days": 5},
+        {"rawLine": COMPLETE["raw"], "raw": "absent"},
+        {"raw_line": COMPLETE["raw"], "raw": "absent"},
+        {"line": COMPLETE["raw"], "raw": "absent"},
+        {"strength": {"value": 500, "unit": "mg"}},
+    ],
+)
+def test_every_spelling_of_a_field_is_the_same_field(spelling: dict[str, object]) -> None:
+    assert read_one(**spelling) == read_one()
+
+
+def test_the_generic_name_is_kept_but_is_not_the_name() -> None:
+    medication = read_one(name="absent", genericName="Amoxicillin trihydrate")
+
+    assert medication.generic_name == "Amoxicillin trihydrate"
+    assert medication.name is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"name": "absent"}, "name_missing"),
+        ({"name": "500"}, "name_missing"),
+        ({"name": "\0 \ufeff"}, "name_missing"),
+        ({"name": 7}, "name_missing"),
+        ({"name": "MgSO4"}, "name_ambiguous"),
+        ({"strength": "absent"}, "strength_missing"),
+        ({"strength": ["500 mg"]}, "strength_unreadable"),
+        ({"strength": "1.0 mg"}, "strength_trailing_zero"),
+        ({"strength": 500}, "strength_without_unit"),
+        ({"frequency": "absent"}, "frequency_missing"),
+        ({"frequency": {"times": 2}}, "frequency_unreadable"),
+        ({"frequency": 2}, "frequency_unreadable"),
+        ({"frequency": "OD"}, "frequency_ambiguous"),
+        ({"frequency": "BD TDS"}, "frequency_contradictory"),
+        ({"frequency": "BD", "freq": "TDS"}, "spellings_disagree"),
+        ({"duration_days": 0}, "duration_out_of_range"),
+        ({"duration_days": "soon"}, "duration_unreadable"),
+        ({"duration": "7 days"}, "duration_contradictory"),
+        ({"frequency": "TDS x 7 days"}, "duration_contradictory"),
+        ({"form": 3}, "form_unreadable"),
+        ({"route": ["oral"]}, "route_unreadable"),
+        ({"confidence": 0.69}, "confidence_low"),
+        ({"confidence": 93}, "confidence_unreadable"),
+        ({"confidence": True}, "confidence_unreadable"),
+        ({"confidence": float("nan")}, "confidence_unreadable"),
+        ({"raw": "x" * 5000}, "text_truncated"),
+    ],
+)
+def test_each_doubt_asks_for_review_with_its_reason(
+    changes: dict[str, object], reason: str
+) -> None:
+    medication = read_one(**changes)
+
+    assert medication.needs_review
+    assert medication.review_reasons == (reason,)
+
+
+def test_a_confidence_of_seven_tenths_needs_no_review() -> None:
+    assert not read_one(confidence=0.7).needs_review
+    assert not read_one(confidence="absent").needs_review
+
+
+@pytest.mark.parametrize("days", [0, -1, 366, True, float("nan"), float("inf"), "forever", [5]])
+def test_an_insane_duration_is_dropped_and_not_defaulted(days: object) -> None:
+    assert read_one(duration_days=days).duration_days is None
+
+
+def test_a_duration_in_the_frequency_counts_as_stated() -> None:
+    medication = read_one(frequency="BD x 7 days", duration_days="absent", raw="absent")
+
+    assert medication.duration_days == 7
+    assert "duration_days" not in medication.defaulted
+    assert not medication.needs_review
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"raw": "Cap Amoxicillin 500 mg TDS x 5 days"},
+        {"raw": "absent", "frequency": "BD for 3 days then OD for 3 days"},
+    ],
+)
+def test_a_duration_only_the_text_knows_keeps_the_default_away(changes: dict[str, object]) -> None:
+    medication = read_one(duration_days="absent", **changes)
+
+    assert medication.duration_days is None
+    assert "duration_only_in_text" in medication.review_reasons
+
+
+def test_an_entry_that_is_a_bare_line_is_kept_for_review() -> None:
+    line, number = read("Tab Dolo 650 BD", 7)
+
+    assert (line.name, line.raw) == (None, "Tab Dolo 650 BD")
+    assert "entry_not_an_object" in line.review_reasons
+    assert (number.name, number.raw, number.position) == (None, None, 1)
+
+
+def test_stored_text_is_as_read_but_for_what_cannot_be_stored() -> None:
+    medication = read_one(
+        name=" Ａmoxicillin\t½ \u202eforte\0",
+        frequency="१½-०-१",
+        raw="line 1\r\nline\x002\ud800",
+    )
+
+    assert medication.name == "Amoxicillin 1/2 forte"
+    assert medication.frequency == "१½-०-१"
+    assert medication.raw == "line 1\r\nline2\N{REPLACEMENT CHARACTER}"
+
+
+@pytest.mark.parametrize(
+    ("same", "spelled"),
+    [
+        ("name", "AMOXICILLIN"),
+        ("name", "Ａmoxicillin "),
+        ("strength", "500mg"),
+        ("form", "Capsule"),
+        ("route", "ORAL"),
+        ("frequency", "t.i.d."),
+        ("duration_days", "5/7"),
+    ],
+)
+def test_the_same_medicine_read_twice_becomes_one_and_is_counted(same: str, spelled: str) -> None:
+    (merged,) = read(COMPLETE, {**COMPLETE, same: spelled})
+
+    assert (merged.name, merged.strength) == ("Amoxicillin", "500 mg")
+    assert merged.occurrences == 2
+    assert not merged.needs_review
+
+
+@pytest.mark.parametrize(("field", "other"), [("frequency", "BD"), ("duration_days", 7)])
+def test_contradictory_duplicates_both_stay_and_are_flagged(field: str, other: object) -> None:
+    first, second, third = read(COMPLETE, {**COMPLETE, field: other}, {**COMPLETE, "name": "Zinc"})
+
+    assert first.review_reasons == second.review_reasons == ("conflicting_duplicate",)
+    assert first.identity == second.identity
+    assert not third.needs_review
+
+
+@pytest.mark.parametrize(
+    ("field", "other"), [("strength", "250 mg"), ("form", "syrup"), ("route", "topical")]
+)
+def test_another_strength_form_or_route_is_another_medicine(field: str, other: str) -> None:
+    first, second = read(COMPLETE, {**COMPLETE, field: other})
+
+    assert first.identity != second.identity
+    assert not first.needs_review
+    assert "conflicting_duplicate" not in second.review_reasons
+
+
+def test_entries_without_a_name_are_never_merged() -> None:
+    nameless = {key: value for key, value in COMPLETE.items() if key != "name"}
+
+    assert [m.position for m in read(nameless, nameless)] == [0, 1]
+
+
+def test_unreadable_durations_are_not_taken_for_equal() -> None:
+    first, second = read(
+        {**COMPLETE, "duration_days": "5-7 days"}, {**COMPLETE, "duration_days": "long"}
+    )
+
+    assert "conflicting_duplicate" in first.review_reasons
+    assert "conflicting_duplicate" in second.review_reasons
+
+
+@pytest.mark.parametrize("absent", [None, {}, [], "", " ", "null", "{}", {"medications": None}])
+def test_a_document_without_medications_has_none(absent: object) -> None:
+    assert read_medications(absent, document_id="d1") == ()
+
+
+@pytest.mark.parametrize(
+    "wrapped",
+    [
+        [COMPLETE],
+        {"medications": [COMPLETE]},
+        {"medications": COMPLETE},
+        json.dumps([COMPLETE]),
+        json.dumps({"medications": [COMPLETE]}),
+    ],
+)
+def test_an_object_a_list_and_their_json_text_are_the_same(wrapped: object) -> None:
+    assert read_medications(wrapped, document_id="d1") == (read_one(),)
+
+
+@pytest.mark.parametrize(
+    ("structured", "code"),
+    [
+        ("{not json", "medications_not_json"),
+        ("[" * 100_000, "medications_too_deep"),
+        ("7", "medications_not_an_object"),
+        (True, "medications_not_an_object"),
+        (b"{}", "medications_not_an_object"),
+        ([COMPLETE] * (MAX_ENTRIES + 1), "medications_too_many"),
+    ],
+)
+def test_a_list_that_cannot_be_read_is_refused_by_code(structured: object, code: str) -> None:
+    with pytest.raises(MedicationsUnreadableError) as caught:
+        read_medications(structured, document_id="d1")
+
+    assert caught.value.code == str(caught.value) == code
+    assert isinstance(caught.value, PermanentError)
+    assert caught.value.__cause__ is None
+    assert caught.value.__suppress_context__ or caught.value.__context__ is None
+
+
+def test_the_longest_allowed_list_is_read() -> None:
+    entries = [{**COMPLETE, "name": f"Drug {n}"} for n in range(MAX_ENTRIES)]
+
+    assert [m.position for m in read(*entries)] == list(range(MAX_ENTRIES))
+
+
+def test_one_absurd_number_does_not_cost_the_others() -> None:
+    absurd = '[{"name": "A", "duration_days": %s}, {"name": "B", "strength": NaN}]' % ("9" * 5000)
+
+    first, second = read_medications(absurd, document_id="d1")
+
+    assert (first.name, first.duration_days) == ("A", None)
+    assert (second.name, second.strength) == ("B", None)
+
+
+def test_a_medication_never_shows_its_content() -> None:
+    assert "Amoxicillin" not in repr(read_one())
+
+
+HOSTILE = (
+    *(" " * 100_000 + "BD", "1-" * 50_000, "½" * 100_000, "9" * 100_000, "1," * 50_000 + "mg"),
+    *("a." * 50_000, "\0" * 100_000, "\ud800" * 100_000, "\ufdfa" * 100_000, "1 mg+" * 20_000),
+    *("a" + "\u0301\u0316" * 50_000, "every " * 16_000, "x 1" * 33_000, "12/12" * 20_000),
+    *("1 day " * 16_000, "for 12 " * 14_000, "1 1/2-" * 16_000, "q 1 " * 25_000, "-" * 100_000),
+)
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=[f"{text[:6]!a}" for text in HOSTILE])
+def test_a_hostile_text_is_cut_and_never_understood(text: str) -> None:
+    medication = read_one(
+        **dict.fromkeys(("name", "strength", "form", "route", "duration_days", "raw"), text),
+        frequency=f"{text} zz",
+    )
+
+    assert medication.timing is None
+    assert medication.strength_value is None
+    assert medication.duration_days is None
+    assert len(medication.raw or "") <= MAX_RAW
+    assert len(medication.name or "") <= MAX_NAME
+
+
+def test_nesting_deeper_than_the_stack_is_only_an_unreadable_value() -> None:
+    deep: object = []
+    for _ in range(100_000):
+        deep = [deep]
+
+    medication = read_one(name=deep, strength={"value": deep}, freq=deep, raw=deep)
+
+    assert medication.name is None
+    assert "spellings_disagree" in medication.review_reasons
+
+
+@quick
+@given(documents)
+def test_whatever_the_document_holds_is_counted_and_storable(document: object) -> None:
+    try:
+        medications = read_medications(document, document_id="d1")
+    except MedicationsUnreadableError:
+        return
+    if isinstance(document, list):
+        assert sum(m.occurrences for m in medications) == len(document)
+    for medication in medications:
+        assert set(medication.review_reasons) <= REVIEW_REASONS
+        assert medication.duration_days is None or 1 <= medication.duration_days <= 365
+        for text in texts(medication):
+            assert "\0" not in text
+            text.encode()
+
+
+@quick
+@given(entry)
+def test_no_normal_form_is_invented(given_entry: object) -> None:
+    (medication,) = read(given_entry)
+    fields = given_entry if isinstance(given_entry, dict) else {}
+
+    assert medication.timing is None or medication.frequency
+    assert medication.strength_value is None or medication.strength
+    if medication.duration_days is not None and "duration_days" not in medication.defaulted:
+        assert {"duration_days", "durationDays", "duration", "frequency", "freq"} & set(fields)
+    for field in {"form", "route"} & set(medication.defaulted):
+        said = str(fields.get(field) or "").strip()
+        assert not said or f"{field}_unreadable" in medication.review_reasons
+    if medication.name is not None:
+        assert isinstance(fields["name"], str)
+
+
+@quick
+@given(entry)
+def test_reading_what_was_read_gives_the_same(given_entry: object) -> None:
+    (once,) = read(given_entry)
+    again = {
+        "name": once.name,
+        "generic_name": once.generic_name,
+        "strength": once.strength,
+        "form": once.form,
+        "route": once.route,
+        "frequency": once.frequency,
+        "raw": once.raw,
+    }
+
+    (twice,) = read(again)
+
+    assert texts(twice) == texts(once)
+    assert (twice.strength_value, twice.timing) == (once.strength_value, once.timing)
+
+
+@quick
+@given(st.lists(entry, max_size=3))
+def test_json_text_reads_like_its_object(entries: list[object]) -> None:
+    structured = {"medications": entries}
+
+    from_text = read_medications(json.dumps(structured), document_id="d1")
+
+    assert from_text == read_medications(structured, document_id="d1")
