@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 
-from shared.embeddings import MODEL
 from tests.memory.place import Place
 
 SIZE = 1536  # what the column of rag_chunks holds
@@ -13,7 +12,7 @@ SIZE = 1536  # what the column of rag_chunks holds
 class MemoryEmbedder(Place):
     """Embeds texts by their hash."""
 
-    model = MODEL
+    model = "text-embedding-3-small"
 
     def __init__(self) -> None:
         super().__init__()
