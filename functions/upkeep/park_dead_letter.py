@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from shared import catalog
 from shared.errors import PermanentError
-from shared.outcomes import Outcome, Outcomes
+from shared.outcomes import Outcome, Outcomes, done
 from shared.runner import Batch
 from shared.runtime import step
 
@@ -46,7 +46,8 @@ def park(batch: Batch, *, ledger: Ledger) -> Outcomes:
         codes = ledger.last_codes(given_up, kind, [ref.key for ref in refs])
         parked += [Outcome(r, "parked", codes.get(r.key, "attempts_exhausted")) for r in refs]
     ledger.record(Batch(given_up, batch.refs, batch.traceparent), parked)
-    return Outcomes(recorded=parked)
+    # Done in this step's own row too: an earlier refusal would leave it "retrying" for ever.
+    return Outcomes(unrecorded=[done(ref) for ref in batch.refs])
 
 
 @step

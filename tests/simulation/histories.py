@@ -1,0 +1,86 @@
+"""Make a history from a seed. The seed alone decides: nothing is drawn while a history plays."""
+
+from __future__ import annotations
+
+from random import Random
+
+from tests.simulation.chains import CHAINS
+from tests.simulation.faults import KINDS, STORMS
+from tests.simulation.moves import (
+    Act, Call, Duplicate, Fault, Lose, Move, Race, Storm, Wait,
+)  # fmt: skip
+
+PLACES = ("core", "supabase", "accounts", "embedder", "bus")
+_MOST_EFFECTS = 8  # of one call that faults are aimed at
+_NEWEST = -1
+
+
+def history(seed: int) -> list[Move]:
+    """Return the moves of a seed: 10 to 40 operations and what befalls them."""
+    dice = Random(seed)
+    roughness = dice.choice((0.02, 0.1, 0.25))  # share of calls that a fault is aimed at
+    entities = dice.choice((1, 2, 4))  # few: they meet themselves and each other
+    moves: list[Move] = []
+    for _ in range(dice.randint(10, 40)):
+        moves.append(_act(dice, entities))
+        for _ in range(dice.choice((0, 1, 2, 4))):
+            moves.append(_move(dice, roughness, entities))
+    return moves
+
+
+def _move(dice: Random, roughness: float, entities: int) -> Move:
+    throw = dice.random()
+    if throw < 0.62:
+        return _call(dice, roughness)
+    if throw < 0.80:
+        return _race(dice, roughness, entities)
+    if throw < 0.88:
+        return Duplicate(_pick(dice))
+    if throw < 0.92:
+        return Lose(dice.choice(("trigger", "webhook")), _pick(dice))
+    if throw < 0.96:
+        return Storm(dice.choice(PLACES), dice.choice(STORMS), dice.choice((1, 3, 10, 30)))
+    return Wait(dice.choice((10, 70)))  # less and more than a lease
+
+
+def _act(dice: Random, entities: int) -> Act:
+    choices = [
+        (chain.name, name, operation.weight)
+        for chain in CHAINS.values()
+        for name, operation in chain.operations.items()
+    ]
+    [(chain, operation, _)] = dice.choices(choices, [weight for *_, weight in choices])
+    return Act(chain, operation, dice.randrange(entities), dice.randrange(1000))
+
+
+def _call(dice: Random, roughness: float) -> Call:
+    [what] = dice.choices(("message", "relay", "trigger", "webhook"), (6, 2, 1, 1))
+    faults: list[Fault] = []
+    while dice.random() < roughness and len(faults) < 3:
+        kind = dice.choice(list(KINDS))
+        faults.append(Fault(dice.randint(1, _MOST_EFFECTS), kind))
+    return Call(what, _pick(dice), tuple(faults))
+
+
+def _race(dice: Random, roughness: float, entities: int) -> Race:
+    first = _call(dice, roughness)
+    workers: list[Act | Call] = [first]
+    for _ in range(dice.choice((1, 1, 2, 3))):
+        throw = dice.random()
+        if throw < 0.25:
+            workers.append(_act(dice, entities))
+        elif throw < 0.5:  # what the first has just published, or its double
+            workers.append(Call("message", dice.choice((_NEWEST, first.pick))))
+        else:
+            workers.append(_call(dice, roughness))
+    if dice.random() < 0.5:  # the first up to its k-th effect, the others wholly, then the first
+        turns = [0] * dice.randint(1, _MOST_EFFECTS)
+        for worker in range(1, len(workers)):
+            turns += [worker] * 20
+    else:
+        turns = dice.choices(range(len(workers)), k=dice.randint(4, 24))
+    return Race(tuple(workers), tuple(turns))
+
+
+def _pick(dice: Random) -> int:
+    return dice.choice((0, 0, 0, _NEWEST, dice.randrange(50)))
