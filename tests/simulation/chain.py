@@ -39,9 +39,15 @@ class Finding:
 
 @dataclass(frozen=True)
 class Chain:
-    """`findings` looks at the world when all is quiet; `announce_all` re-announces every source."""
+    """
+    `kind` is that of the refs in its messages, and `number_of` finds the number of an entity in a
+    key, None for one that no operation can name. `findings` looks at the world when all is quiet;
+    `announce_all` announces every source anew.
+    """
 
     name: str
+    kind: str
+    number_of: Callable[[str], int | None]
     operations: Mapping[str, Operation]
     findings: Callable[[World], Iterator[Finding]]
     announce_all: Callable[[World], None]

@@ -7,12 +7,13 @@ from random import Random
 from tests.simulation.chains import CHAINS
 from tests.simulation.faults import KINDS, STORMS
 from tests.simulation.moves import (
-    Act, Call, Duplicate, Fault, Lose, Move, Race, Storm, Wait,
+    Act, Call, Change, Duplicate, Fault, Lose, Move, Race, Storm, Wait, Worker,
 )  # fmt: skip
 
 PLACES = ("core", "supabase", "accounts", "embedder", "bus")
 _MOST_EFFECTS = 8  # of one call that faults are aimed at
 _NEWEST = -1
+_WHOLLY = 20  # turns that end any call
 
 
 def history(seed: int) -> list[Move]:
@@ -25,6 +26,9 @@ def history(seed: int) -> list[Move]:
         moves.append(_act(dice, entities))
         for _ in range(dice.choice((0, 1, 2, 4))):
             moves.append(_move(dice, roughness, entities))
+    # At the end nothing changes any more that would heal what went wrong before.
+    for _ in range(dice.choice((2, 4, 8))):
+        moves += [_overtaken(dice, roughness), _call(dice, roughness)]
     return moves
 
 
@@ -55,31 +59,56 @@ def _act(dice: Random, entities: int) -> Act:
 
 def _call(dice: Random, roughness: float) -> Call:
     [what] = dice.choices(("message", "relay", "trigger", "webhook"), (6, 2, 1, 1))
+    return Call(what, _pick(dice), _faults(dice, roughness))
+
+
+def _faults(dice: Random, roughness: float) -> tuple[Fault, ...]:
     faults: list[Fault] = []
     while dice.random() < roughness and len(faults) < 3:
         kind = dice.choice(list(KINDS))
         faults.append(Fault(dice.randint(1, _MOST_EFFECTS), kind))
-    return Call(what, _pick(dice), tuple(faults))
+    return tuple(faults)
 
 
 def _race(dice: Random, roughness: float, entities: int) -> Race:
+    if dice.random() < 0.4:
+        return _overtaken(dice, roughness)
     first = _call(dice, roughness)
-    workers: list[Act | Call] = [first]
-    for _ in range(dice.choice((1, 1, 2, 3))):
+    workers: list[Worker] = [first]
+    for _ in range(dice.choice((1, 1, 2))):
         throw = dice.random()
-        if throw < 0.25:
+        if throw < 0.2:
             workers.append(_act(dice, entities))
-        elif throw < 0.5:  # what the first has just published, or its double
+        elif throw < 0.6:  # what the first has just published, or its double
             workers.append(Call("message", dice.choice((_NEWEST, first.pick))))
         else:
             workers.append(_call(dice, roughness))
-    if dice.random() < 0.5:  # the first up to its k-th effect, the others wholly, then the first
-        turns = [0] * dice.randint(1, _MOST_EFFECTS)
-        for worker in range(1, len(workers)):
-            turns += [worker] * 20
-    else:
-        turns = dice.choices(range(len(workers)), k=dice.randint(4, 24))
+    if dice.random() < 0.5:
+        return Race(tuple(workers), _interrupted(dice, len(workers)))
+    turns = dice.choices(range(len(workers)), k=dice.randint(4, 24))
     return Race(tuple(workers), tuple(turns))
+
+
+def _overtaken(dice: Random, roughness: float) -> Race:
+    """While one waits in mid-work, its source changes, and the change overtakes it."""
+    [what] = dice.choices(("message", "relay"), (5, 1))
+    first = Call(what, _pick(dice), _faults(dice, roughness))
+    change, message = Change(dice.randrange(1000)), Call("message", _NEWEST)
+    announce = Call(dice.choice(("relay", "relay", "webhook")), dice.randrange(2))
+    workers = dice.choice(
+        (
+            (first, change, announce, message),
+            (first, change, announce, message, message),
+            (first, message, change),
+        )
+    )
+    return Race(workers, _interrupted(dice, len(workers)))
+
+
+def _interrupted(dice: Random, workers: int) -> tuple[int, ...]:
+    """Return turns: the first up to its k-th effect, the others wholly, then the first again."""
+    rest = [worker for worker in range(1, workers) for _ in range(_WHOLLY)]
+    return (*[0] * dice.choice((1, 2, 2, 2, 3, 3, 3, 4, 5)), *rest)
 
 
 def _pick(dice: Random) -> int:

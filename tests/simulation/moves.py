@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-CALLS = ("message", "trigger", "webhook", "relay")
-
-
 @dataclass(frozen=True)
 class Fault:
     """What strikes a call at its `at`-th effect (from 1). The kinds are in faults.py."""
@@ -26,9 +23,16 @@ class Act:
 
 
 @dataclass(frozen=True)
+class Change:
+    """The source of the entity that the last message was about changes, as `value` decides."""
+
+    value: int
+
+
+@dataclass(frozen=True)
 class Call:
     """
-    A function is called: with a pending message, trigger event or webhook, or as a relay.
+    A function is called: with a pending "message", "trigger" event or "webhook", or a "relay" runs.
 
     `pick` chooses among what is pending when the call begins, modulo its number; -1 is the newest.
     """
@@ -38,6 +42,9 @@ class Call:
     faults: tuple[Fault, ...] = ()
 
 
+Worker = Act | Change | Call
+
+
 @dataclass(frozen=True)
 class Race:
     """
@@ -45,7 +52,7 @@ class Race:
     runs to its end.
     """
 
-    workers: tuple[Act | Call, ...]
+    workers: tuple[Worker, ...]
     turns: tuple[int, ...]
 
 
@@ -80,7 +87,7 @@ class Wait:
     seconds: int
 
 
-Move = Act | Call | Race | Duplicate | Lose | Storm | Wait
+Move = Worker | Race | Duplicate | Lose | Storm | Wait
 
 
 def size(move: Move) -> int:

@@ -26,7 +26,9 @@ from tests.memory.bus import Delivery
 from tests.memory.clients import MemoryClients
 from tests.simulation.chains import CHAINS
 from tests.simulation.faults import KINDS, Crash, place_of, strike
-from tests.simulation.moves import Act, Call, Duplicate, Fault, Lose, Move, Race, Storm, Wait
+from tests.simulation.moves import (
+    Act, Call, Change, Duplicate, Fault, Lose, Move, Race, Storm, Wait, Worker,
+)  # fmt: skip
 from tests.simulation.race import Pause, race
 
 MAX_ATTEMPTS = 5  # deliveries before a dead letter: few, so that histories reach it
@@ -71,6 +73,7 @@ class World:
     # What a chain's file remembers about the history, by chain.
     notes: dict[str, Any] = field(default_factory=dict[str, Any])
     repaired: bool = False
+    _last: tuple[str, str] = ("", "")  # the entity that the last message was about
     _storms: dict[str, Storm] = field(default_factory=dict[str, Storm])
     _attempts: dict[int, Attempt] = field(default_factory=dict[int, Attempt])
 
@@ -82,10 +85,8 @@ class World:
     def play(self, move: Move) -> None:
         """Let one move happen. A move that finds nothing to act on does nothing."""
         match move:
-            case Act():
-                self._act(move)
-            case Call():
-                self._call(move)
+            case Act() | Change() | Call():
+                self._work(move)
             case Race():
                 race([functools.partial(self._work, w) for w in move.workers], move.turns)
             case Duplicate():
@@ -133,22 +134,34 @@ class World:
         if attempt is not None:
             self.told[attempt.line] += f"  -> {what}"
 
+    def _work(self, worker: Worker, pause: Pause | None = None) -> None:
+        match worker:
+            case Act():
+                self._act(worker)
+            case Change():
+                self._change(worker.value)
+            case Call():
+                self._call(worker, pause)
+
     def _act(self, act: Act) -> None:
         chain = CHAINS.get(act.chain)
         if chain and act.operation in chain.operations:
             self.told.append(f"{act.operation} ({act.entity}, {act.value})")
             chain.operations[act.operation].run(self, act.entity, act.value)
 
-    def _work(self, worker: Act | Call, pause: Pause) -> None:
-        if isinstance(worker, Act):
-            self._act(worker)
-        else:
-            self._call(worker, pause)
+    def _change(self, value: int) -> None:
+        kind, key = self._last
+        chain = next((chain for chain in CHAINS.values() if chain.kind == kind), None)
+        number = chain.number_of(key) if chain else None
+        if chain and number is not None:
+            names = [name for name, op in chain.operations.items() for _ in range(op.weight)]
+            self._act(Act(chain.name, names[value % len(names)], number, value))
 
     def _call(self, call: Call, pause: Pause | None = None) -> None:
         match call.what:
             case "message":
                 if delivery := _taken(self.to.bus.pending, call.pick):
+                    self._last = _first_ref(delivery) or self._last
                     with self.calling(_described(delivery), call.faults, pause):
                         self.push(delivery)
             case "trigger":
@@ -263,12 +276,20 @@ def deployed(world: World) -> Iterator[None]:
 
 
 def _described(delivery: Delivery) -> str:
+    keys = ", ".join(f"{ref['key']} at {ref['version']}" for ref in _refs(delivery))
+    return f"{delivery.function} [{keys}] attempt {delivery.attempt}"
+
+
+def _first_ref(delivery: Delivery) -> tuple[str, str] | None:
+    return next(((ref["kind"], ref["key"]) for ref in _refs(delivery)), None)
+
+
+def _refs(delivery: Delivery) -> list[dict[str, Any]]:
     try:
         refs = json.loads(delivery.data)["refs"]
-        keys = ", ".join(f"{ref['key']} at {ref['version']}" for ref in refs)
-    except (ValueError, KeyError):
-        keys = "unreadable"
-    return f"{delivery.function} [{keys}] attempt {delivery.attempt}"
+    except (ValueError, KeyError):  # a garbled message
+        return []
+    return [ref for ref in refs if "version" in ref]
 
 
 def _taken(pending: list[Any], pick: int) -> Any:

@@ -148,6 +148,8 @@ def _medications(world: World, key: str, listed: list[Row]) -> Iterator[Finding]
 
 CHAIN = Chain(
     name="documents",
+    kind="document",
+    number_of=lambda key: UUID(key).int - 1,
     operations={
         "upload": Operation(6, _upload),
         "upload_several": Operation(2, _upload_several),

@@ -146,8 +146,15 @@ def _search(world: World, mirror: Row) -> Iterator[str]:
         yield "a chunk of another patient"
 
 
+def _number_of(key: str) -> int | None:
+    name, number, *_ = key.split("-")
+    return int(number) if name == "prescription" else None
+
+
 CHAIN = Chain(
     name="prescriptions",
+    kind="prescription",
+    number_of=_number_of,
     operations={
         "prescribe": Operation(6, _prescribe),
         "withdraw": Operation(3, _withdraw),

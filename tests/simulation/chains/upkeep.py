@@ -39,6 +39,8 @@ def _announce_all(world: World) -> None:
 
 CHAIN = Chain(
     name="upkeep",
+    kind="message",
+    number_of=lambda key: None,
     operations={"garble": Operation(1, _garble)},
     findings=_findings,
     announce_all=_announce_all,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -87,6 +88,9 @@ def _walk_in(world: World, person: int, value: int) -> None:
     """The front desk writes down somebody without a sign-in, the phone in its own spelling."""
     core = world.to.memory_core
     spelt = phone(value).replace("+91", "91 ")
+    known = core.user_rows.get(f"walk-in-{person}")
+    if known and known["firebase_uid"]:
+        return  # has a sign-in by now: contacts are Firebase's
     if all(digits(user["phone"]) != digits(spelt) for user in core.user_rows.values()):
         core.put_user(f"walk-in-{person}", phone=spelt)
         core.put_patient(f"walk-in-{person}", f"patient-of-walk-in-{person}")
@@ -196,8 +200,15 @@ def _twice(world: World) -> Iterator[Finding]:
                 yield Finding(("user", uid), f"twice in {where}", law="duplicate_effects")
 
 
+def _number_of(uid: str) -> int | None:
+    found = re.match(r"uidplanted(\d+)of", uid)
+    return int(found[1]) if found else None
+
+
 CHAIN = Chain(
     name="users",
+    kind="user",
+    number_of=_number_of,
     operations={
         "sign_up": Operation(6, _sign_up),
         "change_account": Operation(4, _change_account),
