@@ -131,19 +131,18 @@ def _of(world: World, key: str, upload: Row) -> Iterator[Finding]:
     for name, value in wanted.items():
         if stored[name] != value:
             yield Finding(at, f"{name} in core", steps=_STEP)
-    yield from _medications(world, key, structured["medications"])
+    yield from _medications(world, key, stored)
 
 
-def _medications(world: World, key: str, listed: list[Row]) -> Iterator[Finding]:
+def _medications(world: World, key: str, stored: Row) -> Iterator[Finding]:
+    """Compare a stored document's medications with what its own structured data lists."""
     rows = world.to.memory_core.medication_rows.values()
-    found = Counter((r["name"], r["frequency"]) for r in rows if r["document_id"] == key)
-    names = Counter(medicine["name"] for medicine in listed)
-    if Counter(name for name, _ in found.elements()) - names:
-        yield Finding(("document", key), "a medicine too many", steps=_STEP)
-    if names.keys() - {name for name, _ in found}:
-        yield Finding(("document", key), "a medicine is missing", steps=_STEP)
-    if any(count > names[name] for (name, _), count in found.items()):
-        yield Finding(("document", key), "a medicine twice", law="duplicate_effects")
+    found = Counter(row["name"] for row in rows if row["document_id"] == key)
+    listed = Counter({(m["name"], m["frequency"]) for m in stored["structured_json"]["medications"]})
+    wanted = Counter(name for name, _ in listed)
+    if found != wanted:
+        law = "duplicate_effects" if found - wanted else "agreement"
+        yield Finding(("document", key), "medications in core", law=law, steps=_STEP)
 
 
 CHAIN = Chain(

@@ -52,10 +52,11 @@ def _commit(world: World, number: int, value: int) -> None:
 
 
 def _link(world: World, person: int, value: int) -> None:
-    """The front desk finds that a walk-in is somebody with an account core does not have yet."""
+    """The front desk finds that a walk-in is somebody with an account that core does not know."""
     core, uid = world.to.memory_core, uid_of(world, person)
     user = core.user_rows.get(f"walk-in-{person}")
-    if user and user["firebase_uid"] is None and core.user_by_uid(uid) is None:
+    known = uid not in world.to.firebase.account_rows or core.user_by_uid(uid)
+    if user and user["firebase_uid"] is None and not known:
         core.put_user(user["id"], firebase_uid=uid)
 
 
