@@ -92,7 +92,7 @@ def test_an_edited_migration_is_refused_by_name(databases: Databases, folder: Pa
         migrate.migrate("core", dsn)
         (folder / "0001_first.sql").write_text("create table first (id bigint);")
         (folder / "0003_third.sql").write_text("create table third (id integer);")
-        with pytest.raises(migrate.MigrationError, match="0001_first.sql was edited"):
+        with pytest.raises(migrate.MigrationError, match=r"0001_first\.sql was edited"):
             migrate.migrate("core", dsn)
         with psycopg.connect(dsn) as connection:
             assert connection.execute("select to_regclass('third')").fetchone() == (None,)
@@ -103,7 +103,7 @@ def test_a_failing_migration_leaves_what_was_before_and_can_be_repaired(
 ) -> None:
     (folder / "0002_second.sql").write_text("create table second (id integer); select 1 / 0;")
     with databases.empty() as dsn:
-        with pytest.raises(migrate.MigrationError, match="0002_second.sql failed"):
+        with pytest.raises(migrate.MigrationError, match=r"0002_second\.sql failed"):
             migrate.migrate("core", dsn)
         with psycopg.connect(dsn) as connection:
             row = connection.execute(
@@ -112,13 +112,3 @@ def test_a_failing_migration_leaves_what_was_before_and_can_be_repaired(
         assert row == ("first", None)
         (folder / "0002_second.sql").write_text("create table second (id integer);")
         assert migrate.migrate("core", dsn) == ["0002_second.sql"]
-
-
-def test_a_migration_cannot_be_undone_by_committing_in_the_middle(
-    databases: Databases, folder: Path
-) -> None:
-    (folder / "0002_second.sql").write_text("create table second (id integer); select broken;")
-    with databases.empty() as dsn:
-        for _ in range(2):
-            with pytest.raises(migrate.MigrationError, match="0002_second.sql failed"):
-                migrate.migrate("core", dsn)

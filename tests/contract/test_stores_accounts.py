@@ -132,7 +132,7 @@ def test_a_uid_that_no_account_can_have_is_refused_for_good(accounts: Any) -> No
     ("status", "code", "expected"),
     [
         (429, "RESOURCE_EXHAUSTED", "firebase_quota"),
-        (504, "DEADLINE_EXCEEDED", "firebase_deadline_exceeded"),
+        (502, "BAD_GATEWAY", "firebase_unknown"),
         (401, "UNAUTHENTICATED", "firebase_unauthenticated"),
         (403, "PERMISSION_DENIED", "firebase_permission_denied"),
     ],
