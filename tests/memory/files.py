@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 from shared.errors import SyncError
 from shared.pdf_stream import PdfMissingError, PdfStream
@@ -30,9 +30,12 @@ class MemoryPdfSources(Place):
         self.cut: set[str] = set()
         self.opened: list[str] = []
 
-    @contextmanager
-    def open(self, url: str, etag: str | None) -> Generator[PdfStream | None]:
+    def open(self, url: str, etag: str | None) -> AbstractContextManager[PdfStream | None]:
         """Open a PDF; None if it still has this tag."""
+        return self._open(url, etag)
+
+    @contextmanager
+    def _open(self, url: str, etag: str | None) -> Generator[PdfStream | None]:
         with self.effect("pdf_sources.open"):
             locate(url, buckets={BUCKET}, hosts=())
             if url in self.errors:

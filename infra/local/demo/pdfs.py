@@ -21,10 +21,6 @@ def pdf(title: str) -> bytes:
         places.append(len(body))
         body += b"%d 0 obj\n%s\nendobj\n" % (number, item)
     table = b"".join(b"%010d 00000 n \n" % place for place in places)
-    size = len(objects) + 1
-    body_end = len(body)
+    size, at = len(objects) + 1, len(body)
     body += b"xref\n0 %d\n0000000000 65535 f \n%s" % (size, table)
-    return body + b"trailer\n<< /Size %d /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF\n" % (
-        size,
-        body_end,
-    )
+    return body + b"trailer\n<< /Size %d /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF\n" % (size, at)
