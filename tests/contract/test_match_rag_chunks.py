@@ -90,6 +90,13 @@ def test_a_patient_finds_exactly_the_k_nearest_of_their_own(filled: str, k: int)
     assert similarities[0] == pytest.approx(1.0)
 
 
+def test_the_planner_cannot_make_the_answer_approximate(filled: str) -> None:
+    with acting(filled, "authenticated", "uid-7") as connection:
+        for other_plan in ("enable_sort", "enable_bitmapscan", "enable_seqscan"):
+            connection.execute(f"set local {other_plan} = off".encode())
+        assert [text for _, text, _ in match(connection, 50)] == nearest(50)
+
+
 def test_more_than_there_are_gives_all_there_are(filled: str) -> None:
     with acting(filled, "authenticated", "uid-7") as connection:
         assert len(match(connection, 5_000)) == CHUNKS
@@ -160,7 +167,7 @@ def test_a_firebase_token_searches_through_the_data_api(filled: str, launcher: L
         json={"query_embedding": QUERY, "match_count": 5},
         headers={
             "apikey": "anon",
-            "Authorization": f"Bearer {jwt.encode(claims, None, algorithm='none')}",
+            "Authorization": f"Bearer {jwt.encode(claims, '', algorithm='none')}",
         },
         trust_env=False,
     )
