@@ -13,6 +13,7 @@ from shared.ids import prescription_document_id
 from tests.memory.clients import MemoryClients
 from tests.memory.core import LedgerRow
 from tests.memory.files import BUCKET
+from tests.memory.place import no_hook
 from tests.steps.conftest import Send
 
 URL = f"s3://{BUCKET}/rx1.pdf"
@@ -231,7 +232,7 @@ def test_a_copy_made_just_before_a_crash_goes_with_its_prescription(to: MemoryCl
     to.memory_core.hook = crash
     step_once(to)
     assert to.files.files == {PATH: PDF}
-    to.memory_core.hook = lambda *_: None
+    to.memory_core.hook = no_hook
     to.memory_core.delete_prescription("rx1")
     to.run()
     assert to.files.files == {}
@@ -297,7 +298,7 @@ def test_an_index_under_way_cannot_announce_what_is_revoked_meanwhile(
 
     to.memory_embedder.hook = revoke
     send("prescription-changed", ref(to))
-    to.memory_embedder.hook = lambda *_: None
+    to.memory_embedder.hook = no_hook
     send("prescription-changed", ref(to))
     row = mirror(to)
     assert row is not None
