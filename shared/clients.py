@@ -19,10 +19,14 @@ if TYPE_CHECKING:
     from shared.stores.accounts import Accounts
     from shared.stores.core import CoreDatabase
     from shared.stores.core_documents import CoreDocuments
+    from shared.stores.core_links import CoreLinks
     from shared.stores.core_outbox import CoreOutbox
+    from shared.stores.core_pdf_copies import CorePdfCopies
     from shared.stores.core_prescriptions import CorePrescriptions
     from shared.stores.core_users import CoreUsers
     from shared.stores.ledger import Ledger
+    from shared.stores.pdf_sources import PdfSources
+    from shared.stores.storage import Storage
     from shared.stores.supabase import Supabase
     from shared.stores.supabase_documents import SupabaseDocuments
     from shared.stores.supabase_outbox import SupabaseOutbox
@@ -77,6 +81,30 @@ class Clients:
         from shared.stores.core_prescriptions import CorePrescriptions
 
         return CorePrescriptions(self.core)
+
+    @cached_property
+    def core_links(self) -> CoreLinks:
+        from shared.stores.core_links import CoreLinks
+
+        return CoreLinks(self.core)
+
+    @cached_property
+    def core_pdf_copies(self) -> CorePdfCopies:
+        from shared.stores.core_pdf_copies import CorePdfCopies
+
+        return CorePdfCopies(self.core)
+
+    @cached_property
+    def pdf_sources(self) -> PdfSources:
+        from shared.stores.pdf_sources import PdfSources
+
+        return PdfSources()
+
+    @cached_property
+    def storage(self) -> Storage:
+        from shared.stores.storage import Storage
+
+        return Storage()
 
     @cached_property
     def core_outbox(self) -> CoreOutbox:

@@ -49,7 +49,7 @@ class _AsWritten(argparse.RawDescriptionHelpFormatter):
 
 
 def _holds(mutation: Mutation, words: list[str]) -> bool:
-    text = "\n".join((mutation.file, mutation.old, mutation.new, mutation.run))
+    text = "\n".join(mutation)
     return any(word in text for word in words)
 
 
@@ -72,6 +72,10 @@ def _noticed(mutation: Mutation, checker: str) -> bool:
             )
             return False
         path.write_text(text.replace(mutation.old, mutation.new), encoding="utf-8")
+        # The layout of a mutation is not the point, and would fail before any test runs.
+        subprocess.run(
+            ["terraform", "fmt", str(copy / "terraform")], capture_output=True, check=True
+        )
         result = _run(checker, copy)
     if result.returncode != 0 and f'run "{mutation.run}"... fail' in result.stdout:
         print(f"noticed  {mutation.run}: {mutation.old!r} -> {mutation.new!r}", flush=True)

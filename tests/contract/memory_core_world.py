@@ -12,6 +12,7 @@ from shared.outcomes import Outcome
 from shared.runner import Batch
 from tests.memory.core import MemoryCore
 from tests.memory.core_documents import MemoryCoreDocuments
+from tests.memory.core_pdf_copies import MemoryCorePdfCopies
 from tests.memory.core_stores import MemoryCoreOutbox, MemoryCorePrescriptions, MemoryLedger
 from tests.memory.core_users import MemoryCoreUsers
 
@@ -37,6 +38,7 @@ class MemoryCoreWorld:
         self.users: Any = MemoryCoreUsers(core)
         self.documents: Any = MemoryCoreDocuments(core)
         self.prescriptions: Any = MemoryCorePrescriptions(core)
+        self.pdf_copies: Any = MemoryCorePdfCopies(core)
         self.ledger: Any = MemoryLedger(core)
         self.outbox: Any = MemoryCoreOutbox(core)
         self.put_user = core.put_user

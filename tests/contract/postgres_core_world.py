@@ -10,6 +10,7 @@ from psycopg.types.json import Jsonb
 from shared.stores.core import CoreDatabase
 from shared.stores.core_documents import CoreDocuments
 from shared.stores.core_outbox import CoreOutbox
+from shared.stores.core_pdf_copies import CorePdfCopies
 from shared.stores.core_prescriptions import CorePrescriptions
 from shared.stores.core_users import CoreUsers
 from shared.stores.ledger import Ledger
@@ -54,6 +55,7 @@ class PostgresCoreWorld:
         self.users: Any = CoreUsers(core)
         self.documents: Any = CoreDocuments(core)
         self.prescriptions: Any = CorePrescriptions(core)
+        self.pdf_copies: Any = CorePdfCopies(core)
         self.ledger: Any = Ledger(core)
         self.outbox: Any = CoreOutbox(core)
         self._sql = sql

@@ -90,11 +90,11 @@ def test_a_malformed_contact_is_refused_for_good(
         ({"phone": PHONE}, {"phone": "+" + PHONE}, "supabase_phone_exists"),
     ],
 )
-def test_a_contact_of_another_user_is_refused(
+def test_a_contact_taken_meanwhile_is_a_lost_race(
     at_supabase: SupabaseWorld, first: dict[str, str], second: dict[str, str], code: str
 ) -> None:
     create(at_supabase, U1, **first)
-    with pytest.raises(PermanentError, match=code):
+    with pytest.raises(ContendedError, match=code):
         create(at_supabase, U2, **second)
 
 

@@ -6,9 +6,11 @@ from shared.clients import Clients
 from tests.memory.bus import MemoryBus
 from tests.memory.core import MemoryCore
 from tests.memory.core_documents import MemoryCoreDocuments
+from tests.memory.core_pdf_copies import MemoryCoreLinks, MemoryCorePdfCopies
 from tests.memory.core_stores import MemoryCoreOutbox, MemoryCorePrescriptions, MemoryLedger
 from tests.memory.core_users import MemoryCoreUsers
 from tests.memory.embedder import MemoryEmbedder
+from tests.memory.files import MemoryPdfSources, MemoryStorage
 from tests.memory.firebase import MemoryAccounts, MemoryFirebase
 from tests.memory.place import Place
 from tests.memory.supabase import MemorySupabase
@@ -29,6 +31,8 @@ class MemoryClients(Clients):
         self.firebase = MemoryFirebase()
         self.bus = MemoryBus(max_attempts)
         self.memory_embedder = MemoryEmbedder()
+        self.pdfs = MemoryPdfSources()
+        self.files = MemoryStorage()
         vars(self).update(
             publisher=self.bus,
             core=self.memory_core,
@@ -38,6 +42,10 @@ class MemoryClients(Clients):
             core_users=MemoryCoreUsers(self.memory_core),
             core_documents=MemoryCoreDocuments(self.memory_core),
             core_prescriptions=MemoryCorePrescriptions(self.memory_core),
+            core_pdf_copies=MemoryCorePdfCopies(self.memory_core),
+            core_links=MemoryCoreLinks(self.memory_core),
+            pdf_sources=self.pdfs,
+            storage=self.files,
             core_outbox=MemoryCoreOutbox(self.memory_core),
             supabase_users=MemorySupabaseUsers(self.memory_supabase),
             supabase_documents=MemorySupabaseDocuments(self.memory_supabase),
@@ -54,6 +62,8 @@ class MemoryClients(Clients):
             self.firebase,
             self.bus,
             self.memory_embedder,
+            self.pdfs,
+            self.files,
         )
 
     def run(self) -> None:

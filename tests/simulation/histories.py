@@ -10,8 +10,8 @@ from tests.simulation.moves import (
     Act, Call, Change, Duplicate, Fault, Lose, Move, Race, Storm, Wait, Worker,
 )  # fmt: skip
 
-PLACES = ("core", "supabase", "accounts", "embedder", "bus")
-_MOST_EFFECTS = 8  # of one call that faults are aimed at
+PLACES = ("core", "supabase", "accounts", "embedder", "bus", "pdf", "storage")
+_MOST_EFFECTS = 10  # of one call that faults are aimed at
 _NEWEST = -1
 _WHOLLY = 20  # turns that end any call
 

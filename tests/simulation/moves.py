@@ -73,7 +73,7 @@ class Lose:
 
 @dataclass(frozen=True)
 class Storm:
-    """The next `effects` calls of a place fail: core, supabase, accounts, embedder, bus."""
+    """The next `effects` effects of a place fail."""
 
     place: str
     kind: str

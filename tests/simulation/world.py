@@ -52,6 +52,7 @@ class Attempt:
     faults: tuple[Fault, ...]
     pause: Pause | None
     line: int  # of the narration
+    began: float
     effects: int = 0
 
 
@@ -70,10 +71,15 @@ class World:
     told: list[str] = field(default_factory=list[str])
     # Entities whose source changed and nobody was told: only reconciliation can find them.
     unannounced: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]])
+    # Topic, entity, and when the call began that published it.
+    announced: list[tuple[str, tuple[str, str], float]] = field(
+        default_factory=list[tuple[str, tuple[str, str], float]]
+    )
     # What a chain's file remembers about the history, by chain.
     notes: dict[str, Any] = field(default_factory=dict[str, Any])
     repaired: bool = False
     _last: tuple[str, str] = ("", "")  # the entity that the last message was about
+    _seen: int = 0  # of what was published
     _storms: dict[str, Storm] = field(default_factory=dict[str, Storm])
     _attempts: dict[int, Attempt] = field(default_factory=dict[int, Attempt])
 
@@ -120,7 +126,9 @@ class World:
     def calling(self, name: str, faults: tuple[Fault, ...], pause: Pause | None) -> Iterator[None]:
         """Around a call in this thread: its faults strike, and a crash ends it."""
         self.told.append(name)
-        self._attempts[threading.get_ident()] = Attempt(faults, pause, len(self.told) - 1)
+        self._attempts[threading.get_ident()] = Attempt(
+            faults, pause, len(self.told) - 1, self.now
+        )
         try:
             yield
         except Crash:
@@ -233,10 +241,18 @@ class World:
                 attempt.pause()
             attempt.effects += 1
             self._blow(effect)
+        elif effect.startswith("bus.publish"):
+            self._note_published(attempt)
         for fault in attempt.faults:
             if fault.at == attempt.effects and KINDS[fault.kind] == moment:
                 self._tell(f"{fault.kind} at {effect}")
                 raise strike(fault.kind, effect)
+
+    def _note_published(self, attempt: Attempt) -> None:
+        published = self.to.bus.published
+        for event in published[self._seen :]:
+            self.announced += [(event.topic, (r.kind, r.key), attempt.began) for r in event.refs]
+        self._seen = len(published)
 
     def _blow(self, effect: str) -> None:
         place = place_of(effect)

@@ -14,7 +14,9 @@ from collections.abc import Callable
 from typing import Any
 
 from infra.local.demo.apps import Backend, EdgeFunction, PatientApp
+from infra.local.demo.changes import amend
 from infra.local.demo.compare import disagreements
+from infra.local.demo.compare_search import copied
 from infra.local.demo.people import papers, people, summary
 from infra.local.demo.stores import Stores, read
 from infra.local.demo.timing import Chain, chains
@@ -50,7 +52,9 @@ def demonstrate(stack: dict[str, Any], patients: int) -> int:
     began = time.monotonic()
     act(stack, patients)
     progress = CoreProgress(CoreDatabase(stack["core_dsn"]))
-    counts = wait_until_quiet(lambda: _open(progress, stack), timeout_s=60 + patients)
+    wait_until_quiet(lambda: _open(progress, stack), timeout_s=60 + patients)
+    amend(stack)
+    counts = wait_until_quiet(lambda: _open(progress, stack), timeout_s=60)
     stores = read(stack)
     found = disagreements(stores)
     result = _result(stores, patients, found, counts, time.monotonic() - began)
@@ -78,14 +82,17 @@ def act(stack: dict[str, Any], patients: int) -> None:
     for number, person in enumerate(people(patients)):
         uid = app.sign_up(person)
         uids.append(uid)
-        edge.insert(papers(uid, number))
+        sent = papers(uid, number)
+        edge.insert(sent)
+        for paper in sent[::3]:
+            edge.index(paper)
         if (number + 1) % 10 == 0 or number + 1 == patients:
             say(f"{number + 1} of {patients} patients signed up and sent their documents")
     _wait(lambda: backend.knows(uids) == patients, 60, "every patient to be in core")
     for number, uid in enumerate(uids):
         if number % 3 != 2:
             backend.prescribe(uid, f"doctor-{number % DOCTORS}", f"prescription-{number}",
-                              summary(number))  # fmt: skip
+                              summary(number), printed=number % 5 != 4)  # fmt: skip
     say("doctors have written their prescriptions; waiting for the chains to fall quiet")
 
 
@@ -142,6 +149,7 @@ def _result(
         "prescriptions": len(stores.prescriptions),
         "supabase_documents": len(stores.uploads) + len(stores.mirrors),
         "rag_chunks": len(stores.chunks),
+        "pdfs_copied": copied(stores),
         "disagreements": len(found),
         "parked": counts["parked"],
         "pending": counts["unsent"] + counts["retrying"] + counts["lagging"],

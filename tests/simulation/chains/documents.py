@@ -11,6 +11,7 @@ from uuid import UUID
 from tests.simulation.chain import Chain, Finding, Operation
 from tests.simulation.chains.users import uid_of
 from tests.simulation.faults import PLANTED
+from tests.simulation.search import search_of
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -32,11 +33,15 @@ def _row(world: World, number: int, value: int) -> Row:
     medicines = [_medicine(value + place, place) for place in range(value % 4)]
     structured: Any = {"medications": medicines, "note": f"{PLANTED} note {edit}"}
     known = world.to.memory_supabase.document_rows.get(_id(number))
+    owner = known["patient_id"] if known else uid_of(world, number % 4)
+    path = f"{world.to.files.bucket}/{owner}/{number}-{len(_deleted(world).get(number, []))}.jpg"
+    if value % 6:
+        world.to.files.files[path] = b"a scan"
     return {
         "id": _id(number),
-        "patient_id": known["patient_id"] if known else uid_of(world, number % 4),
+        "patient_id": owner,
         "type": _TYPES[value % len(_TYPES)],
-        "file_url": f"documents/{number}.jpg" if value % 6 else None,
+        "file_url": path if value % 6 else known and known["file_url"],
         "text": f"{PLANTED} text {edit}",
         "structured_json": json.dumps(structured) if value % 5 == 0 else structured,
         "ocr_confidence": value / 1000,
@@ -63,6 +68,8 @@ def _upload_several(world: World, number: int, value: int) -> None:
 
 def _delete(world: World, number: int, value: int) -> None:
     if _id(number) in world.to.memory_supabase.document_rows:
+        left = world.to.memory_supabase.document_rows[_id(number)]["file_url"]
+        _deleted(world).setdefault(number, []).append(left)
         world.to.memory_supabase.delete_document(_id(number))
         _changed(world, "DELETE", number)
 
@@ -85,6 +92,11 @@ def _remind(world: World, number: int, value: int) -> None:
         _reminded(world)[at[1]] = certain
 
 
+def _deleted(world: World) -> dict[int, list[str | None]]:
+    """Return the files of deleted documents."""
+    return world.notes.setdefault("deleted documents", {})
+
+
 def _reminded(world: World) -> dict[str, set[str]]:
     return world.notes.setdefault("reminded", {})
 
@@ -104,6 +116,9 @@ def _findings(world: World) -> Iterator[Finding]:
         yield from _of(world, key, row)
     for key in world.to.memory_core.document_rows.keys() - uploads.keys():
         yield Finding(("document", key), "in core only", steps=_STEP)
+    for number, paths in _deleted(world).items():
+        if any(path in world.to.files.files for path in paths):
+            yield Finding(("document", _id(number)), "a deleted one's file is there", steps=_STEP)
     for key, medicines in _reminded(world).items():
         rows = world.to.memory_core.medication_rows
         if not all(m in rows and rows[m]["reminders_enabled"] for m in medicines):
@@ -132,6 +147,10 @@ def _of(world: World, key: str, upload: Row) -> Iterator[Finding]:
         if stored[name] != value:
             yield Finding(at, f"{name} in core", steps=_STEP)
     yield from _medications(world, key, stored)
+    if upload["file_url"] and upload["file_url"] not in world.to.files.files:
+        yield Finding(at, "its file is gone", law="duplicate_effects")
+    for what in search_of(world, upload):
+        yield Finding(at, what, steps=(*_STEP, "index_document"))
 
 
 def _medications(world: World, key: str, stored: Row) -> Iterator[Finding]:

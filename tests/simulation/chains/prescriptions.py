@@ -1,23 +1,27 @@
-"""Prescriptions: the backend writes, amends and withdraws them, some in slow transactions."""
+"""Prescriptions: the backend writes, amends, revokes and deletes them, some in slow transactions."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from shared import ids, settings
-from tests.memory.embedder import vector
+from tests.memory.files import BUCKET
 from tests.simulation.chain import Chain, Finding, Operation
 from tests.simulation.chains.users import uid_of
 from tests.simulation.faults import PLANTED
+from tests.simulation.search import search_of
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
 
 Row = dict[str, Any]
 
-_MIRRORED = ("mirror_prescription",)
-_INDEXED = ("mirror_prescription", "index_prescription")
+_COPIED = ("copy_prescription_pdf",)
+_MIRRORED = (*_COPIED, "mirror_prescription")
+_INDEXED = (*_MIRRORED, "index_prescription")
+_ANNOUNCING = {"prescription-mirrored", "prescription-indexed"}
 
 
 def _prescribe(world: World, number: int, value: int) -> None:
@@ -29,11 +33,25 @@ def _prescribe(world: World, number: int, value: int) -> None:
         core.put_prescription(key, user_id, **_columns(world, key, value))
 
 
-def _withdraw(world: World, number: int, value: int) -> None:
+def _delete(world: World, number: int, value: int) -> None:
     key = _present(world, number)
     if key in world.to.memory_core.prescription_rows:
         world.to.memory_core.delete_prescription(key)
-        _withdrawn(world).setdefault(number, []).append(key)
+        _deleted(world).setdefault(number, []).append(key)
+
+
+def _revoke(world: World, number: int, value: int) -> None:
+    """Revoke a prescription, or take the revocation back."""
+    key, core = _present(world, number), world.to.memory_core
+    row = core.prescription_rows.get(key)
+    if row is None:
+        return
+    if row.get("status") != "REVOKED":
+        core.put_prescription(key, row["user_id"], status="REVOKED")
+        _revoked(world)[key] = world.now
+    elif value % 3 == 0:
+        core.put_prescription(key, row["user_id"], status="ACTIVE")
+        del _revoked(world)[key]
 
 
 def _begin(world: World, number: int, value: int) -> None:
@@ -61,11 +79,16 @@ def _link(world: World, person: int, value: int) -> None:
 
 
 def _present(world: World, number: int) -> str:
-    return f"prescription-{number}-{len(_withdrawn(world).get(number, []))}"
+    return f"prescription-{number}-{len(_deleted(world).get(number, []))}"
 
 
-def _withdrawn(world: World) -> dict[int, list[str]]:
-    return world.notes.setdefault("withdrawn", {})
+def _deleted(world: World) -> dict[int, list[str]]:
+    return world.notes.setdefault("deleted prescriptions", {})
+
+
+def _revoked(world: World) -> dict[str, float]:
+    """Return since when a prescription is revoked."""
+    return world.notes.setdefault("revoked", {})
 
 
 def _patient(world: World, number: int) -> str | None:
@@ -80,8 +103,11 @@ def _columns(world: World, key: str, value: int) -> Row:
     medicines = [{"name": f"{PLANTED}ol {n}", "duration_days": 5} for n in range(value % 12)]
     notes = f"{PLANTED} advice. " * (value % 90)  # from one chunk to several
     diagnosis = f"{PLANTED} case {edit}"
-    summary = {"diagnosis": diagnosis, "notes": notes, "medications": medicines}
-    return {"pdf_url": f"s3://prescriptions/{key}.pdf", "summary": summary}
+    summary = {"diagnosis": diagnosis, "notes": notes, "medications": medicines, "of": key}
+    url = f"s3://{'elsewhere' if value % 17 == 0 else BUCKET}/{key}.pdf"
+    if value % 5:  # else there is no file
+        world.to.pdfs.pdfs[url] = f"%PDF {edit}".encode()
+    return {"pdf_url": url if value % 7 else None, "summary": summary}
 
 
 def _announce_all(world: World) -> None:
@@ -91,20 +117,48 @@ def _announce_all(world: World) -> None:
 
 def _findings(world: World) -> Iterator[Finding]:
     for key, row in world.to.memory_core.prescription_rows.items():
-        mirrors = _mirrors(world, key)
-        if len(mirrors) > 1:
-            yield Finding(("prescription", key), "mirrored twice", law="duplicate_effects")
-        yield from _of(world, key, row)
-    for key in [key for keys in _withdrawn(world).values() for key in keys]:
+        at = ("prescription", key)
+        if len(_mirrors(world, key)) > 1:
+            yield Finding(at, "mirrored twice", law="duplicate_effects")
+        if row.get("status") == "REVOKED":
+            yield from _hidden(world, key, "revoked", _mirrors(world, key))
+        else:
+            lasting = frozenset({"pdf_bucket_not_allowed"}) if _is_elsewhere(row) else frozenset[str]()
+            yield from (replace(found, lasting=lasting) for found in _of(world, key, row))
+    for key in [key for keys in _deleted(world).values() for key in keys]:
+        yield from _hidden(world, key, "deleted", _mirrors(world, key))
         if _mirrors(world, key):
-            what = "withdrawn, and still shown"
-            yield Finding(("prescription", key), what, law="unsafe_order", steps=_INDEXED)
+            yield Finding(("prescription", key), "deleted, and in Supabase", steps=_MIRRORED)
+    for topic, (kind, key), began in world.announced:
+        if kind == "prescription" and topic in _ANNOUNCING and began > _revoked(world).get(key, began):
+            yield Finding((kind, key), f"announced by {topic} after it was revoked", law="unsafe_order")
+
+
+def _is_elsewhere(row: Row) -> bool:
+    return (row["pdf_url"] or "").startswith("s3://elsewhere/")
+
+
+def _hidden(world: World, key: str, why: str, mirrors: list[Row]) -> Iterator[Finding]:
+    """See that a prescription that holds no more is shown nowhere."""
+    at, steps = ("prescription", key), _INDEXED
+    chunks = [at for at in world.to.memory_supabase.chunk_rows if at[0] in {m["id"] for m in mirrors}]
+    if any(not mirror["revoked"] for mirror in mirrors):
+        yield Finding(at, f"{why}, and still shown", law="unsafe_order", steps=steps)
+    if chunks:
+        yield Finding(at, f"{why}, and still found", law="unsafe_order", steps=steps)
+    if _files(world, key):
+        yield Finding(at, f"{why}, and its file still there", law="unsafe_order", steps=steps)
 
 
 def _mirrors(world: World, key: str) -> list[Row]:
-    """Return the documents that show a prescription, by the name of its file."""
-    rows = world.to.memory_supabase.document_rows.values()
-    return [r for r in rows if r["origin"] == "core" and (r["file_url"] or "").endswith(f"/{key}.pdf")]
+    """Return the documents that show a prescription, whatever their ids."""
+    rows = [r for r in world.to.memory_supabase.document_rows.values() if r["origin"] == "core"]
+    return [row for row in rows if row["structured_json"]["of"] == key]
+
+
+def _files(world: World, key: str) -> dict[str, bytes]:
+    files = world.to.files.files.items()
+    return {path: content for path, content in files if path.endswith(f"/{key}.pdf")}
 
 
 def _of(world: World, key: str, source: Row) -> Iterator[Finding]:
@@ -112,39 +166,26 @@ def _of(world: World, key: str, source: Row) -> Iterator[Finding]:
     uid = core.user_rows[source["user_id"]]["firebase_uid"]
     if uid is None:
         return
-    mirroring = core.ledger_rows.get((*at, "mirror_prescription"))
     # A sign-in that came later changes no prescription: nothing announces it.
-    linked = mirroring is not None and mirroring.error_code == "patient_without_sign_in"
+    steps = [core.ledger_rows.get((*at, step)) for step in _MIRRORED]
+    linked = any(row and row.error_code == "patient_without_sign_in" for row in steps)
+    content = world.to.pdfs.pdfs.get(source["pdf_url"])
+    path = ids.pdf_path(world.to.files.bucket, uid, key) if content is not None else None
+    if _files(world, key) != ({path: content} if path else {}):
+        yield Finding(at, "file in Storage", steps=_COPIED, excused=linked)
     document_id = ids.prescription_document_id(settings.id_namespace(), key)
     mirror = world.to.memory_supabase.document_rows.get(document_id)
     if mirror is None:
         yield Finding(at, "not in Supabase", steps=_MIRRORED, excused=linked)
         return
-    wanted = {"patient_id": uid, "file_url": source["pdf_url"], "type": "prescription"}
+    wanted = {"patient_id": uid, "file_url": path, "type": "prescription", "revoked": False}
     wanted |= {"structured_json": source["summary"], "ocr_confidence": 1.0}
     for name, value in wanted.items():
         if mirror[name] != value:
             yield Finding(at, f"{name} in Supabase", steps=_MIRRORED, excused=linked)
-    yield from (Finding(at, w, steps=_INDEXED, excused=linked) for w in _search(world, mirror))
-
-
-def _search(world: World, mirror: Row) -> Iterator[str]:
-    """Compare a mirror with its search chunks."""
-    rows = world.to.memory_supabase.chunk_rows
-    chunks = [row for at, row in sorted(rows.items()) if at[0] == mirror["id"]]
-    numbers = [at[1] for at in sorted(rows) if at[0] == mirror["id"]]
-    if not chunks or numbers != list(range(len(chunks))):
-        yield "not searchable as a whole"
-        return
-    text = mirror["text"]
-    if any(chunk["text"] not in text for chunk in chunks) or "case" not in chunks[0]["text"]:
-        yield "search finds what it no longer says"
-    if sum(len(chunk["text"].split()) for chunk in chunks) < len(text.split()):
-        yield "search misses some of it"
-    if any(chunk["embedding"] != vector(chunk["text"]) for chunk in chunks):
-        yield "an embedding of another text"
-    if any(chunk["patient_id"] != mirror["patient_id"] for chunk in chunks):
-        yield "a chunk of another patient"
+    if source["summary"]["diagnosis"] not in mirror["text"]:
+        yield Finding(at, "text in Supabase", steps=_MIRRORED, excused=linked)
+    yield from (Finding(at, w, steps=_INDEXED, excused=linked) for w in search_of(world, mirror))
 
 
 def _number_of(key: str) -> int | None:
@@ -158,7 +199,8 @@ CHAIN = Chain(
     number_of=_number_of,
     operations={
         "prescribe": Operation(6, _prescribe),
-        "withdraw": Operation(3, _withdraw),
+        "revoke": Operation(2, _revoke),
+        "delete_prescription": Operation(2, _delete),
         "begin_slow": Operation(1, _begin),
         "commit_slow": Operation(1, _commit),
         "link_walk_in": Operation(1, _link),
