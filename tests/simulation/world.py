@@ -27,13 +27,15 @@ from tests.memory.clients import MemoryClients
 from tests.simulation.chains import CHAINS
 from tests.simulation.faults import KINDS, Crash, place_of, strike
 from tests.simulation.moves import (
-    Act, Call, Change, Duplicate, Fault, Lose, Move, Race, Storm, Wait, Worker,
+    Act, Call, Change, Drain, Duplicate, Fault, Lose, Move, Race, Storm, Wait, Worker,
 )  # fmt: skip
 from tests.simulation.race import Pause, race
 
 MAX_ATTEMPTS = 5  # deliveries before a dead letter: few, so that histories reach it
 WEBHOOK_SECRET = "secret of the simulation"
 _TICK_S = 0.001
+_LEASE_S = 70  # longer than a relay holds its rows
+_ROUNDS, _DELIVERIES = 20, 2000  # far more than any history leaves to do
 
 
 @dataclass
@@ -102,12 +104,37 @@ class World:
             case Storm():
                 self.told.append(f"{move.place}: the next {move.effects} calls are {move.kind}")
                 self._storms[move.place] = move
+            case Drain():
+                self.told.append("-- a quiet hour")
+                self.drain()
             case Wait():
                 self.now += move.seconds
 
-    def calm(self) -> None:
-        """End all storms."""
+    def drain(self) -> bool:
+        """
+        End all storms, run relays and deliver until nothing is left to do; tell whether that came
+        about.
+        """
         self._storms.clear()
+        for _ in range(_ROUNDS):
+            self.now += _LEASE_S
+            while self.triggers:
+                self.play(Call("trigger"))
+            while self.webhooks:
+                self.play(Call("webhook"))
+            for number in range(len(relays())):
+                self.play(Call("relay", number))
+            if not self.to.bus.pending:
+                return not self._unsent()
+            for _ in range(_DELIVERIES):
+                if not self.to.bus.pending:
+                    break
+                self.play(Call("message"))
+        return False
+
+    def _unsent(self) -> bool:
+        places = (self.to.memory_core, self.to.memory_supabase)
+        return any(place.outbox.unsent() for place in places)
 
     def trigger(self, event: str, kind: str, uid: str) -> None:
         """Let Firebase Auth announce "created" or "deleted", where the catalog listens for it."""
