@@ -20,36 +20,36 @@ KINDS = {
     "answer lost": "after",
 }
 STORMS = ("unavailable", "rate limited", "unauthorised")
+_STATUS = {
+    "unavailable": "503",
+    "rate limited": "429",
+    "unauthorised": "401",
+    "contended": "timeout",
+    "answer lost": "timeout",
+}
 _CONTENDED = {"core", "supabase"}  # places where a race shows as an error
 
 
-class Crash(BaseException):  # noqa: N818 - not an error of the code: the process is gone
+class Crash(BaseException):
     """The process ends here: no handler of the code under test may see it."""
 
 
 def place_of(effect: str) -> str:
     """Return the place that has an effect, by its name: core_users.store happens in core."""
-    name = effect.split(".")[0].split("_")[0]
+    name = effect.split(".", maxsplit=1)[0].split("_", maxsplit=1)[0]
     return "core" if name == "ledger" else name
 
 
 def strike(kind: str, effect: str) -> BaseException:
     """Return what the code meets when the fault strikes at an effect."""
     place = place_of(effect)
-    match kind:
-        case "crash" | "crash after":
-            return Crash()
-        case "unavailable":
-            return TransientError(f"{place}_503")
-        case "rate limited":
-            return TransientError(f"{place}_429", retry_after=2)
-        case "unauthorised":
-            return TransientError(f"{place}_401")
-        case "contended" if place in _CONTENDED:
-            return ContendedError(f"{place}_40001")
-        case "contended" | "answer lost":
-            return TransientError(f"{place}_timeout")
-        case "rejected" if place not in {"bus", "core"}:
-            return PermanentError(f"{place}_400")
-        case _:
-            return RuntimeError(f"{PLANTED} in an unexpected exception")
+    if kind.startswith("crash"):
+        return Crash()
+    if kind == "contended" and place in _CONTENDED:
+        return ContendedError(f"{place}_40001")
+    if kind == "rejected" and place not in {"bus", "core"}:
+        return PermanentError(f"{place}_400")
+    if kind in _STATUS:
+        wait = 2 if kind == "rate limited" else None
+        return TransientError(f"{place}_{_STATUS[kind]}", retry_after=wait)
+    return RuntimeError(f"{PLANTED} in an unexpected exception")
