@@ -9,23 +9,19 @@ from __future__ import annotations
 
 import argparse
 import json
-import multiprocessing
 import os
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 from tests.simulation.histories import history
 from tests.simulation.laws import LAWS
+from tests.simulation.many import play_all
 from tests.simulation.shrink import smallest
 from tests.simulation.trial import settings, try_moves, try_seed
 
 RESULT = Path(__file__).resolve().parents[2] / "build" / "chaos.json"
-_SHARE = 25  # seeds that a process takes at a time
 _MOST_LISTED = 100
-
-Broken = list[tuple[int, set[str]]]
 
 
 def main() -> int:
@@ -38,7 +34,7 @@ def main() -> int:
     if given.seeds < 1 or given.jobs < 1:
         parser.error("--seeds and --jobs must be at least 1")
     began = time.monotonic()
-    broken = sorted(_all(range(given.start, given.start + given.seeds), given.jobs), key=_seed)
+    broken = sorted(play_all(range(given.start, given.start + given.seeds), given.jobs), key=_seed)
     result = {
         "histories": given.seeds,
         **{law: sum(law in laws for _, laws in broken) for law in LAWS},
@@ -51,26 +47,6 @@ def main() -> int:
     if broken:
         _explain(broken[0][0])
     return 1 if broken else 0
-
-
-def _all(seeds: range, jobs: int) -> Iterator[tuple[int, set[str]]]:
-    """Play all, telling how far it is; yield the failing seeds with the laws they broke."""
-    shares = [seeds[at : at + _SHARE] for at in range(0, len(seeds), _SHARE)]
-    played = failing = 0
-    told = time.monotonic()
-    with multiprocessing.get_context("spawn").Pool(min(jobs, len(shares))) as pool:
-        for share, broken in pool.imap_unordered(_play, shares):
-            played, failing = played + len(share), failing + len(broken)
-            if time.monotonic() - told > 2:
-                told = time.monotonic()
-                sys.stderr.write(f"{played} of {len(seeds)} histories, {failing} broke a law\n")
-            yield from broken
-
-
-def _play(share: range) -> tuple[range, Broken]:
-    with settings():
-        trials = [(seed, try_seed(seed).laws) for seed in share]
-    return share, [(seed, laws) for seed, laws in trials if laws]
 
 
 def _seed(broken: tuple[int, set[str]]) -> int:
