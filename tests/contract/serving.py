@@ -1,4 +1,4 @@
-"""Serve for the time of a test, in a thread."""
+"""Servers on 127.0.0.1 in a thread, for clients that speak HTTP only."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ import threading
 from collections.abc import Generator
 from contextlib import contextmanager
 
+from infra.local.loopback import Handler, LoopbackServer
+
 
 @contextmanager
 def serving(server: socketserver.TCPServer) -> Generator[int]:
-    """Serve; yields the port."""
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+    """Serve for the time of a test; yields the port."""
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:
         yield int(server.server_address[1])
@@ -19,3 +21,10 @@ def serving(server: socketserver.TCPServer) -> Generator[int]:
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+@contextmanager
+def served(handler: Handler) -> Generator[str]:
+    """Serve a handler; yields host:port."""
+    with serving(LoopbackServer(0, handler)) as port:
+        yield f"127.0.0.1:{port}"
