@@ -9,7 +9,7 @@ SUPABASE_URL          https://<project>.supabase.co
 SUPABASE_SERVICE_KEY  the service-role key
 OPENAI_API_KEY        key of the embeddings provider
 OPENAI_BASE_URL       optional: another OpenAI-compatible endpoint
-SUPABASE_S3_URL       https://<project>.supabase.co/storage/v1/s3, Storage's S3 endpoint
+SUPABASE_S3_URL       optional: Storage's S3 endpoint, default SUPABASE_URL/storage/v1/s3
 SUPABASE_S3_KEY       access key id of that endpoint, made in Supabase's dashboard
 SUPABASE_S3_SECRET    its secret
 SUPABASE_S3_REGION    optional: the project's region, default us-east-1
