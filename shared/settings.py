@@ -12,6 +12,7 @@ OPENAI_BASE_URL       optional: another OpenAI-compatible endpoint
 WEBHOOK_SECRET        one or two comma-separated HMAC secrets (two while rotating)
 ID_NAMESPACE          secret UUID from which deterministic ids are derived; never change it
 FINGERPRINT_KEY       optional key of the uid fingerprints in logs; without it none are logged
+FCM_URL               optional: another Cloud Messaging endpoint (the local stack's)
 GOOGLE_CLOUD_PROJECT  project of the topics and of Firebase
 CORE_POOL_SIZE        optional: connections per instance, default 4 (the catalog's concurrency)
 """

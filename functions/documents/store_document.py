@@ -4,7 +4,7 @@ Write an uploaded document's metadata and medications to core.
 On:         document-changed
 Does:       reads the documents from Supabase; writes `documents` (same id, core's patient id) and
             the whole set of `medications`, as one statement
-Emits:      nothing yet, the chain's end
+Emits:      document-stored
 Safe twice: deterministic ids, the set is replaced as a whole, guarded by the document's version
 Gives up:   the document can never be stored (type, owner or structured_json unreadable): parked.
             A patient whom core does not know yet is waited for

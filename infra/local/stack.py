@@ -63,7 +63,9 @@ class Stack:
     def _prepare(self) -> None:
         folder = self.supervisor.folder
         self.postgres = Postgres("postgres", folder / "postgres", free_port())
-        self._ports = {name: free_port() for name in ("pubsub", "supabase", "embeddings", "steps")}
+        self._ports = {
+            name: free_port() for name in ("pubsub", "supabase", "embeddings", "fcm", "steps")
+        }
         self._secrets = {
             name: secrets.token_urlsafe(24) for name in ("service", "anon", "webhook", "openai")
         }
@@ -157,6 +159,7 @@ class Stack:
             ),
             self._python("supabase", "infra.local.supabase", *supabase_options),
             self._python("embeddings", "infra.local.embeddings"),
+            self._python("fcm", "infra.local.fcm", "--project", PROJECT),
             self._steps,
             Process(
                 "pg_net",
@@ -190,7 +193,7 @@ class Stack:
         )
 
     def url(self, name: str) -> str:
-        """Return the base URL of a part: pubsub, supabase, embeddings or steps."""
+        """Return the base URL of a part: pubsub, supabase, embeddings, fcm or steps."""
         return f"http://127.0.0.1:{self._ports[name]}"
 
     @property
@@ -217,6 +220,7 @@ class Stack:
             "SUPABASE_SERVICE_KEY": self._secrets["service"],
             "OPENAI_API_KEY": self._secrets["openai"],
             "OPENAI_BASE_URL": f"{self.url('embeddings')}/v1",
+            "FCM_URL": self.url("fcm"),
             "WEBHOOK_SECRET": self._secrets["webhook"],
             "ID_NAMESPACE": self._namespace,
             "GOOGLE_CLOUD_PROJECT": PROJECT,
@@ -242,6 +246,7 @@ class Stack:
             "webhook_url": self.webhook_url,
             "webhook_secret": self._secrets["webhook"],
             "embeddings_url": f"{self.url('embeddings')}/v1",
+            "fcm_url": self.url("fcm"),
             "id_namespace": self._namespace,
             "logs": str(self._logs),
             "pids": self.supervisor.pids() | {"stack": os.getpid()},
