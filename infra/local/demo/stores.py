@@ -34,7 +34,8 @@ join patients t on t.id = a.patient_id join users u on u.id = t.user_id
 """
 _APPOINTMENTS = """
 select a.id, u.firebase_uid as uid, a.doctor_id, a.patient_id, a.clinic_id,
-       a.status::text as status, a.start_ts at time zone 'utc' as start_ts, a.end_ts at time zone 'utc' as end_ts,
+       a.status::text as status, a.start_ts at time zone 'utc' as start_ts,
+       a.end_ts at time zone 'utc' as end_ts,
        a.visit_type::text as visit_type, a.address,
        a.checked_in_at at time zone 'utc' as checked_in_at,
        a.created_at at time zone 'utc' as created_at, o.version
