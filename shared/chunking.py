@@ -148,7 +148,7 @@ def _character_boundary(text: str, start: int, stop: int) -> int:
 def _joins(left: str, right: str) -> bool:
     """Whether two neighbouring characters are seen as one."""
     if left.isascii() and right.isascii():
-        return (left, right) == ("\r", "\n")
+        return False
     return (
         unicodedata.category(right)[0] == "M"
         or right in _JOINERS

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from shared import ids
 from shared.errors import PermanentError
-from shared.medications import Medication, MedicationsUnreadableError, read_medications
+from shared.medications import Medication, read_medications
 from shared.models import Document, StoredDocument
 
 if TYPE_CHECKING:
@@ -43,10 +43,7 @@ def store_form(document: Document, namespace: UUID) -> StoredDocument:
             "patient_id_is_contact"
         )  # the owner is a Firebase uid, never a contact
     structured = structured_object(document.structured)
-    try:
-        read = read_medications(structured, document_id=document.id)
-    except MedicationsUnreadableError as error:
-        raise PermanentError(error.code) from None
+    read = read_medications(structured, document_id=document.id)
     return StoredDocument(
         replace(document, structured=structured),
         core_type,
@@ -59,6 +56,8 @@ def structured_object(structured: object) -> Any:
     """Return structured_json as an object: some writers store the JSON text of it."""
     if not isinstance(structured, str):
         return structured
+    if not structured.strip():
+        return None
     try:
         return json.loads(structured)
     except (ValueError, RecursionError):

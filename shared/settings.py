@@ -14,6 +14,8 @@ ID_NAMESPACE          secret UUID from which deterministic ids are derived; neve
 FINGERPRINT_KEY       optional key of the uid fingerprints in logs; without it none are logged
 FCM_URL               optional: another Cloud Messaging endpoint (the local stack's)
 GOOGLE_CLOUD_PROJECT  project of the topics and of Firebase
+CALLED_BY             the account that may call this function (required on Cloud Run)
+GOOGLE_KEYS_URL       optional: where the keys of OIDC tokens are fetched
 CORE_POOL_SIZE        optional: connections per instance, default 4 (the catalog's concurrency)
 """
 

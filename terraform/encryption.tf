@@ -1,11 +1,12 @@
 # Google's own identities in the project, and their use of the customer-managed key, if there is one.
-# Events on their way from Auth and Firestore lie in Google's channel, which this key does not cover.
+# Auth and Firestore events on their way lie in a channel of Google's, which this key does not cover.
 
 locals {
   service_agents = {
     for agent in [
       "gcf-admin-robot",         # Cloud Functions
       "gcp-sa-artifactregistry", # images
+      "gcp-sa-eventarc",         # event-driven functions
       "gcp-sa-pubsub",           # topics; also forwards dead letters
       "gcp-sa-secretmanager",    # secrets
       "gs-project-accounts",     # the source bucket

@@ -7,8 +7,8 @@ locals {
   publishes = {
     for grant in flatten([
       for name, function in local.functions : [
-        for topic in setsubtract(
-          setunion(function.emits, compact([try(function.trigger.topic, "")])), [local.dead_letter]
+        for topic in setunion(
+          function.emits, setsubtract([try(function.trigger.topic, local.dead_letter)], [local.dead_letter])
         ) : { function = name, topic = topic }
       ]
     ]) : "${grant.function}/${grant.topic}" => grant

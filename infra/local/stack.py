@@ -67,7 +67,7 @@ class Stack:
             name: free_port() for name in ("pubsub", "supabase", "embeddings", "fcm", "steps")
         }
         self._secrets = {
-            name: secrets.token_urlsafe(24) for name in ("service", "anon", "webhook", "openai")
+            name: secrets.token_hex(24) for name in ("service", "anon", "webhook", "openai")
         }
         self._scheduler: Scheduler | None = None
         self._stopped = threading.Event()

@@ -17,7 +17,7 @@ from shared.medications.duration import MARKED, stated_days
 from shared.medications.timing import Meal, PeriodUnit, Rate, When
 from shared.medications.vocabulary import AMBIGUOUS, COUNTS, DOSE_UNITS, HALF, PHRASES, Part
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 _SLOT_NAMES: dict[int, tuple[When, ...]] = {
     3: ("MORN", "NOON", "NIGHT"),
@@ -35,6 +35,7 @@ def _any(words: Iterable[str]) -> str:
 
 _END = r"(?![^\W_]|[\u0900-\u097f])"  # \w leaves out the vowel signs of Devanagari
 _AMOUNT = r"(?:[1-9] )?[1-3]/[24]|(?:0|[1-9][0-9]?)(?:\.[0-9]{1,2})?"
+_POSITIVE = "[1-9][0-9]?"
 _SPANS = "hours?|hrs?|h|days?|weeks?|months?|ghante|ghanta"
 
 # Tried in this order at every position. Every alternative is bounded in length, so the time is
@@ -43,9 +44,9 @@ _ALTERNATIVES = (
     rf"(?P<slots>(?:{_AMOUNT})(?: ?[-+] ?(?:{_AMOUNT})){{1,3}}(?!\.?[0-9]|/| ?[-+]))",
     rf"(?P<days>{MARKED})",
     rf"(?P<dose>(?P<amount>{_AMOUNT}|{_any([*HALF, *COUNTS])}) ?(?P<of>{_any(DOSE_UNITS)}){_END})",
-    rf"(?P<hourly>(?:(?:q|every|har) ?)?(?P<hours>[0-9]{{1,2}})(?:th)? ?-?(?:hourly|hrly){_END})",
-    rf"(?P<every>(?:q|every|har) ?(?P<spans>[0-9]{{1,2}}) ?(?P<span>{_SPANS}){_END})",
-    rf"(?P<count>(?P<times>[0-9]{{1,2}}|{_any(COUNTS)}) ?(?:times?|x|baar|bar|dafa|बार){_END})",
+    rf"(?P<hourly>(?:(?:q|every|har) ?)?(?P<hours>{_POSITIVE})(?:th)? ?-?(?:hourly|hrly){_END})",
+    rf"(?P<every>(?:q|every|har) ?(?P<spans>{_POSITIVE}) ?(?P<span>{_SPANS}){_END})",
+    rf"(?P<count>(?P<times>{_POSITIVE}|{_any(COUNTS)}) ?(?:times?|x|baar|bar|dafa|बार){_END})",
     rf"(?P<word>(?:{_any(PHRASES)}){_END})",
     rf"(?P<ambiguous>(?:{_any(AMBIGUOUS)}){_END})",
     r"(?P<blank>[ ,;()&|.]+)",
@@ -157,7 +158,7 @@ def _take_rate(reading: Reading, rate: Rate) -> None:
     )
 
 
-def _agreed(known: T | None, said: T) -> T:
+def _agreed(known: _T | None, said: _T) -> _T:
     if known is not None and known != said:
         raise ContradictionError
     return said

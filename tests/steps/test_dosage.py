@@ -1,4 +1,4 @@
-"""The rule tables: how often, how long and how strong, as prescriptions write it."""
+"""The rule tables: how often and how long, as prescriptions write it."""
 
 from __future__ import annotations
 
@@ -10,11 +10,10 @@ from hypothesis import strategies as st
 
 from shared.medications.duration import MAX_DAYS, mentions_duration, read_duration
 from shared.medications.frequency import read_frequency
-from shared.medications.strength import read_strength, strength_text
 from shared.medications.text import compatible, fold
 from shared.medications.vocabulary import AMBIGUOUS, PHRASES
 
-quick = settings(deadline=None, max_examples=150)
+quick = settings(deadline=None, max_examples=100)
 any_text = st.text(st.characters(exclude_categories=()), max_size=60)
 
 RATES = {
@@ -105,10 +104,13 @@ UNCLEAR = {
     "frequency_ambiguous": "OD|o.d.|QD|q.d.|QOD|EOD|1-1|1-2 tabs|ON|qn|qhs|BT|TIW|BIW|q1d|U"
     "|1 tab OD",
     "frequency_contradictory": "BD TDS|1-0-1 TDS|1-0-1 subah|8 hourly BD|2 tab 1-0-1|stat BD"
+    "|1 tab 1-0-2|stat 1-0-1|stat SOS|weekly morning and night"
     "|BD x 5 days x 7 days|hourly at night|BD before food after food|1-0-1 1-1-1",
     "frequency_unreadable": "0-0-0|12-5-24|12-05-2024|30-0-20|1-O-1|1-0-1-0-1|twice|once|BD then OD"
     "|5 days a week|every 100 hours|25 times daily|as directed|khane ke baad|2|1-0-1 1/3|q6pm"
-    "|0 tab BD|11/2-0-1|weekly on Monday|BD5|do not take|max 3 daily|every 0 hours|ॐ",
+    "|0 tab BD|0 times daily|0x daily|every 0 days at night|every 99 hours|every 40 days"
+    "|0-0-1010 tab|3/2 tab BD|2/2-0-1|twice SOS"
+    "|11/2-0-1|weekly on Monday|BD5|do not take|max 3 daily|every 0 hours|ॐ",
 }
 
 
@@ -204,11 +206,9 @@ def test_an_ambiguous_abbreviation_is_never_resolved(phrases: list[str], word: s
 @given(any_text)
 def test_no_text_is_too_strange_to_read(text: str) -> None:
     frequency = read_frequency(text)
-    strength = read_strength(text)
     duration = read_duration(text)
 
     assert (frequency.timing is None) == (frequency.reason is not None)
-    assert strength.value is None or (strength.value > 0 and strength.reason is None)
     assert (duration.days is None) == (duration.reason is not None)
     assert fold(fold(text)) == fold(text)
     assert compatible(compatible(text)) == compatible(text)
@@ -274,83 +274,3 @@ def test_a_duration_in_a_free_line_is_noticed(line: str) -> None:
 @pytest.mark.parametrize("line", ["Tab X 650 BD", "every 3 days", "on 12/12/2024", "BP 120/80"])
 def test_other_numbers_in_a_free_line_are_no_duration(line: str) -> None:
     assert not mentions_duration(line)
-
-
-STRENGTHS = {
-    "500 mg": ("500", "mg"),
-    "500mg": ("500", "mg"),
-    "500 MG.": ("500", "mg"),
-    "0.5mg": ("0.5", "mg"),
-    "1 gm": ("1", "g"),
-    "50 mcg": ("50", "mcg"),
-    "100 micrograms": ("100", "mcg"),
-    "5 ml": ("5", "ml"),
-    "250mg/5ml": ("250", "mg/5ml"),
-    "250 mg per 5 ml": ("250", "mg/5ml"),
-    "40 mg/ml": ("40", "mg/ml"),
-    "40 mg/1 ml": ("40", "mg/ml"),
-    "100 mcg/puff": ("100", "mcg/puff"),
-    "25 mcg/hr": ("25", "mcg/h"),
-    "0.05%": ("0.05", "%"),
-    "1% w/w": ("1", "%"),
-    "60,000 units": ("60000", "unit"),
-    "2,50,000 units": ("250000", "unit"),
-    "400 international units": ("400", "international unit"),
-    "१० mg": ("10", "mg"),
-    "５００ ｍｇ": ("500", "mg"),
-}
-NO_STRENGTH = {
-    "strength_trailing_zero": "1.0 mg|2.50 mg|5 mg/5.0 ml|1.0 mg + 5 mg",
-    "strength_naked_decimal": ".5 mg|.25mg",
-    "strength_unit_ambiguous": "10 U|10U|100 IU|60,000 IU|40 IU/ml|50 µg|50 μg|50 ug|5 cc|1 gr",
-    "strength_without_unit": "500|0.5|60,000",
-    "strength_unreadable": "mg|5-10 mg|500 mg SR|1,50 mg|0 mg|05 mg|10⁵ mg|½ mg|500 stones|mg 500"
-    "|50/500 mg|5 mg/kg|-5 mg|1e3 mg|5 mg 5 mg|1.2.3 mg|٫5 mg",
-}
-
-
-@pytest.mark.parametrize(("text", "strength"), STRENGTHS.items())
-def test_a_strength_is_a_decimal_with_a_unit(text: str, strength: tuple[str, str]) -> None:
-    assert read_strength(text) == (Decimal(strength[0]), strength[1], None)
-
-
-@pytest.mark.parametrize(("text", "reason"), table(NO_STRENGTH))
-def test_a_strength_known_to_be_misread_has_no_value(text: str, reason: str) -> None:
-    assert read_strength(text) == (None, None, reason)
-
-
-@pytest.mark.parametrize("text", ["500 mg + 125 mg", "500mg/125mg", "5 mg & 10 mg"])
-def test_a_combination_is_readable_but_has_no_single_value(text: str) -> None:
-    assert read_strength(text) == (None, None, None)
-
-
-@quick
-@given(
-    st.decimals(min_value="0.001", max_value="99999", places=3),
-    st.sampled_from(["mg", "g", "mcg", "ml", "%"]),
-    st.sampled_from(["", " "]),
-)
-def test_any_plain_strength_keeps_its_value(value: Decimal, unit: str, space: str) -> None:
-    written = f"{value.normalize():f}"
-
-    assert read_strength(f"{written}{space}{unit}") == (value, unit, None)
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [
-        ({"value": 500, "unit": "mg"}, "500 mg"),
-        ({"value": 1.0, "unit": "mg"}, "1 mg"),
-        ({"value": "0.5", "unit": "mg"}, "0.5 mg"),
-        (500, "500"),
-        (2.5, "2.5"),
-        ({"value": {"value": 5}, "unit": "mg"}, None),
-        ({"value": 5}, None),
-        ({"unit": "mg"}, None),
-        ([500, "mg"], None),
-        (True, None),
-        (float("nan"), None),
-    ],
-)
-def test_a_strength_in_parts_is_put_together_as_text(value: object, text: str | None) -> None:
-    assert strength_text(value) == text

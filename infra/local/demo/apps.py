@@ -34,6 +34,10 @@ _PRESCRIPTION = """
 insert into prescriptions (id, appointment_id, pdf_url, summary_json)
 values (%(id)s, %(appointment)s, %(pdf)s, %(summary)s)
 """
+_KNOWN = """
+select count(*) from patients p join users u on u.id = p.user_id
+where u.firebase_uid = any(%(uids)s)
+"""
 
 
 class PatientApp:
@@ -48,6 +52,10 @@ class PatientApp:
             f"http://{stack['firestore_emulator']}/v1/projects/{self._project}"
             "/databases/(default)/documents/users"
         )
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
 
     def sign_up(self, person: Person) -> str:
         """Create the account and the profile; return the uid."""
@@ -123,6 +131,10 @@ class EdgeFunction:
             timeout=30,
         )
 
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
     def insert(self, documents: Sequence[Mapping[str, Any]]) -> None:
         """Insert document rows in one request."""
         if documents:
@@ -133,14 +145,14 @@ class Backend:
     """Writes appointments and prescriptions into core."""
 
     def __init__(self, stack: Mapping[str, Any]) -> None:
-        self._connection = psycopg.connect(stack["core_dsn"], autocommit=True)
+        self._dsn = stack["core_dsn"]
 
     def add_doctor(self, doctor: str) -> None:
         """Insert a doctor."""
         values = {"doctor": doctor, "user": f"user-of-{doctor}"}
-        with self._connection.transaction():
-            self._connection.execute(_DOCTOR_USER, values)
-            self._connection.execute(_DOCTOR, values)
+        with psycopg.connect(self._dsn) as connection:
+            connection.execute(_DOCTOR_USER, values)
+            connection.execute(_DOCTOR, values)
 
     def prescribe(
         self, uid: str, doctor: str, prescription: str, summary: Mapping[str, Any]
@@ -154,15 +166,12 @@ class Backend:
             "pdf": f"s3://healbridge-prescriptions/{prescription}.pdf",
             "summary": Jsonb(summary),
         }
-        with self._connection.transaction():
-            self._connection.execute(_APPOINTMENT, values)
-            self._connection.execute(_PRESCRIPTION, values)
+        with psycopg.connect(self._dsn) as connection:
+            connection.execute(_APPOINTMENT, values)
+            connection.execute(_PRESCRIPTION, values)
 
     def knows(self, uids: Sequence[str]) -> int:
         """Return how many of these uids have a patient row."""
-        row = self._connection.execute(
-            "select count(*) from patients p join users u on u.id = p.user_id"
-            " where u.firebase_uid = any(%(uids)s)",
-            {"uids": list(uids)},
-        ).fetchone()
+        with psycopg.connect(self._dsn) as connection:
+            row = connection.execute(_KNOWN, {"uids": list(uids)}).fetchone()
         return int(row[0]) if row else 0

@@ -25,7 +25,7 @@ from infra.local.pg_net.sending import Faults, send
 BATCH = 200
 PAUSE_S = 1.0
 RETRY_S = 0.3
-CHECK_S = 0.5
+CHECK_S = 0.1
 
 Connection = psycopg.Connection[DictRow]
 

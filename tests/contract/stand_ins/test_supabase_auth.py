@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import uuid
 from collections.abc import Callable, Generator
@@ -13,7 +14,7 @@ import pytest
 from supabase import Client
 from supabase_auth.errors import AuthApiError, AuthError
 
-from tests.contract.conftest import Project
+from tests.contract.stand_ins.conftest import Project
 
 NUMBERS = itertools.count(1)
 RUN = uuid.uuid4().hex[:8]
@@ -37,10 +38,8 @@ def _create(admin: Any) -> Generator[Create]:
 
     yield create
     for user_id in made:
-        try:
+        with contextlib.suppress(AuthApiError):  # the test deleted it
             admin.delete_user(user_id)
-        except AuthApiError as gone:
-            assert gone.code == "user_not_found"
 
 
 def email() -> str:
@@ -264,7 +263,7 @@ def test_every_change_leaves_an_audit_entry_that_outlives_the_user(
 
 
 def test_only_the_service_key_may_administer_users(anon: Client, project: Project) -> None:
-    assert refusal_of(lambda: anon.auth.admin.list_users()) == (403, "not_admin")
+    assert refusal_of(anon.auth.admin.list_users) == (403, "not_admin")
     with project.client("no-such-key") as client, pytest.raises(AuthError) as refusal:
         client.auth.admin.list_users()
     assert "Invalid API key" in refusal.value.message

@@ -13,21 +13,25 @@ from postgrest.exceptions import APIError
 
 from infra.local.pg_net.install import install as install_pg_net
 from infra.local.supabase.install import install
-from tests.contract.conftest import Project
+from tests.contract.stand_ins.conftest import Project
 from tests.databases import Databases
 
 DEFINITIONS = """
-select 'class', c.oid::regclass::text, relkind::text, relpersistence::text, relacl::text, relowner::regrole::text
+select 'class', c.oid::regclass::text, relkind::text, relpersistence::text, relacl::text,
+  relowner::regrole::text
 from pg_class c where relnamespace::regnamespace::text !~ '^pg_|information_schema'
 union all
-select 'function', p.oid::regprocedure::text, md5(prosrc), proacl::text, proconfig::text, prosecdef::text
+select 'function', p.oid::regprocedure::text, md5(prosrc), proacl::text, proconfig::text,
+  prosecdef::text
 from pg_proc p where pronamespace::regnamespace::text !~ '^pg_|information_schema'
 union all
-select 'role', rolname, rolconfig::text, rolbypassrls::text, rolcanlogin::text, rolsuper::text from pg_roles
+select 'role', rolname, rolconfig::text, rolbypassrls::text, rolcanlogin::text, rolsuper::text
+from pg_roles
 union all
 select 'member', roleid::regrole::text, member::regrole::text, '', '', '' from pg_auth_members
 union all
-select 'default', defaclnamespace::regnamespace::text, defaclobjtype::text, defaclacl::text, '', '' from pg_default_acl
+select 'default', defaclnamespace::regnamespace::text, defaclobjtype::text, defaclacl::text, '', ''
+from pg_default_acl
 union all
 select 'schema', nspname, nspacl::text, nspowner::regrole::text, '', '' from pg_namespace
 union all

@@ -11,7 +11,7 @@ import pytest
 from postgrest.exceptions import APIError
 from supabase_auth.errors import AuthApiError
 
-from tests.contract.conftest import FIREBASE_PROJECT, JWT_SECRET, Project
+from tests.contract.stand_ins.conftest import FIREBASE_PROJECT, JWT_SECRET, Project
 
 UID = "9fUbT0TqkzXm1cEXAMPLEuid0002"
 
@@ -48,7 +48,7 @@ def firebase(project: str = FIREBASE_PROJECT, **claims: Any) -> str:
         "exp": time.time() + 600,
         **claims,
     }
-    return jwt.encode(given, None, algorithm="none")
+    return jwt.encode(given, "", algorithm="none")
 
 
 def rows_seen(project: Project, token: str) -> list[Any]:
@@ -99,7 +99,7 @@ def test_a_token_without_a_role_is_anon(stand_in: Project, token: str) -> None:
         (firebase(aud="another-project", role="authenticated"), "PGRST303"),
         (firebase(role="authenticated") + "c2lnbmF0dXJl", "PGRST301"),
         (signed(secret="x" * 32, role="service_role"), "PGRST301"),
-        (jwt.encode({"role": "service_role"}, None, algorithm="none"), "PGRST301"),
+        (jwt.encode({"role": "service_role"}, "", algorithm="none"), "PGRST301"),
         ("not.a.token", "PGRST301"),
         (signed(role="no_such_role"), "22023"),
         (signed(role="postgres"), "42501"),

@@ -1,0 +1,143 @@
+# What differs between deployments. What the functions are is in the catalog, not here.
+
+variable "auth_trigger" {
+  description = "How Auth events arrive: gen2 (Eventarc), gen1 (the older background trigger) or none (only reconciliation finds accounts)."
+  type        = string
+  default     = "gen2"
+
+  validation {
+    condition     = contains(["gen1", "gen2", "none"], var.auth_trigger)
+    error_message = "auth_trigger must be gen1, gen2 or none."
+  }
+}
+
+variable "callers" {
+  description = "Who else may call a private function, by its name in the catalog: the backend that wakes a relay, operators who ask for the status. Members as in IAM."
+  type        = map(list(string))
+  default     = {}
+
+  validation {
+    condition     = alltrue([for member in flatten(values(var.callers)) : can(regex("^(user|group|serviceAccount):", member))])
+    error_message = "A caller must be user:, group: or serviceAccount:, never everybody."
+  }
+}
+
+variable "catalog" {
+  description = "A catalog to use instead of shared/catalog.json; only the tests give one."
+  type        = any
+  default     = null
+}
+
+variable "core_connections" {
+  description = "Connections to core that the functions may hold together, as its transaction-mode pooler allows."
+  type        = number
+  default     = 400
+}
+
+variable "firestore_location" {
+  description = "Location of the Firestore database (nam5 and eur3 are multi-region); null where it is the functions' region."
+  type        = string
+  default     = null
+}
+
+variable "kms_key" {
+  description = "Customer-managed key for topics, secrets, images and functions: projects/P/locations/REGION/keyRings/R/cryptoKeys/K; null for Google's own."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.kms_key == null || can(regex("^projects/[^/]+/locations/[^/]+/keyRings/[^/]+/cryptoKeys/[^/]+$", var.kms_key))
+    error_message = "kms_key must be projects/P/locations/REGION/keyRings/R/cryptoKeys/K."
+  }
+}
+
+variable "message_regions" {
+  description = "Regions where messages may be stored; null for the functions' region alone."
+  type        = list(string)
+  default     = null
+}
+
+variable "network" {
+  description = "VPC network (name) and an unused /28 range for the connector by which functions reach a private core database; null where core has a public address."
+  type = object({
+    connector_range = string
+    name            = string
+  })
+  default = null
+}
+
+variable "private_ingress" {
+  description = "Where HTTP functions that are not public may be called from; callers need the invoker role in any case."
+  type        = string
+  default     = "ALLOW_INTERNAL_ONLY"
+
+  validation {
+    condition     = contains(["ALLOW_INTERNAL_AND_GCLB", "ALLOW_INTERNAL_ONLY"], var.private_ingress)
+    error_message = "private_ingress must be ALLOW_INTERNAL_ONLY or ALLOW_INTERNAL_AND_GCLB (behind a load balancer)."
+  }
+}
+
+variable "project" {
+  description = "Google Cloud project of the functions; the Firebase project is the same one."
+  type        = string
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9-]{4,28}[a-z0-9]$", var.project))
+    error_message = "project must be a project id (6 to 30 lower-case letters, digits and hyphens)."
+  }
+}
+
+variable "region" {
+  description = "Region of functions, topics and secrets; choose the one nearest to core."
+  type        = string
+}
+
+variable "runtime" {
+  description = "Python runtime of the second generation functions."
+  type        = string
+  default     = "python313"
+
+  validation {
+    condition     = contains(["python311", "python312", "python313"], var.runtime)
+    error_message = "runtime must be python311, python312 or python313: the code is tested on these."
+  }
+}
+
+variable "schedules_paused" {
+  description = "Pause all schedules, as during a rollback of the databases."
+  type        = bool
+  default     = false
+}
+
+variable "secret_versions" {
+  description = "Version of each secret that functions get, by name: {CORE_DSN = \"3\"}. Numbers only, so that a rotation is a deployment that can be taken back."
+  type        = map(string)
+  default     = {}
+
+  validation {
+    condition     = alltrue([for version in values(var.secret_versions) : can(regex("^[1-9][0-9]*$", version))])
+    error_message = "A secret's version must be a number; \"latest\" would change under running functions."
+  }
+}
+
+variable "settings" {
+  description = "Further plain settings given to every function, such as OPENAI_BASE_URL. Never secrets."
+  type        = map(string)
+  default     = {}
+}
+
+variable "source_zip" {
+  description = "The archive that `make package` makes, from this folder."
+  type        = string
+  default     = "../build/functions.zip"
+}
+
+variable "supabase_url" {
+  description = "https://PROJECT.supabase.co"
+  type        = string
+
+  validation {
+    condition     = can(regex("^https://[^/]+$", var.supabase_url))
+    error_message = "supabase_url must be https://HOST, without a path."
+  }
+}

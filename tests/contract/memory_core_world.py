@@ -1,0 +1,100 @@
+"""
+Core behind one set of words: what the backend does, and what can be seen. Here in memory; the same
+words for a real database are in postgres_core_world.py, and a contract test runs on both.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from shared.events import Ref
+from shared.outcomes import Outcome
+from shared.runner import Batch
+from tests.memory.core import MemoryCore
+from tests.memory.core_documents import MemoryCoreDocuments
+from tests.memory.core_stores import MemoryCoreOutbox, MemoryCorePrescriptions, MemoryLedger
+from tests.memory.core_users import MemoryCoreUsers
+
+Standing = tuple[str, int, int, int, str | None]
+TRACE = f"00-{'ab' * 16}-{'cd' * 8}-01"
+
+
+def batch(step: str, *refs: Ref) -> Batch:
+    """Return a batch as the runner makes it."""
+    return Batch(step, refs, TRACE)
+
+
+def outcome(state: str, key: str, version: int, code: str | None = None) -> Outcome:
+    """Return an outcome for a user."""
+    return Outcome(Ref("user", key, version), state, code)
+
+
+class MemoryCoreWorld:
+    """Core in memory."""
+
+    def __init__(self) -> None:
+        self.core = core = MemoryCore()
+        self.users: Any = MemoryCoreUsers(core)
+        self.documents: Any = MemoryCoreDocuments(core)
+        self.prescriptions: Any = MemoryCorePrescriptions(core)
+        self.ledger: Any = MemoryLedger(core)
+        self.outbox: Any = MemoryCoreOutbox(core)
+        self.put_user = core.put_user
+        self.put_patient = core.put_patient
+        self.delete_user = core.delete_user
+        self.put_prescription = core.put_prescription
+        self.delete_prescription = core.delete_prescription
+        self.expire_leases = core.outbox.expire_leases
+        self.version = core.outbox.version
+
+    def put_users(self, count: int) -> None:
+        """Insert many users in one statement, with the uids u0, u1, ..."""
+        for number in range(count):
+            self.put_user(f"id{number}", firebase_uid=f"u{number}")
+
+    def remind(self, medication_id: str) -> None:
+        """Switch a medicine's reminders on, as the patient does."""
+        self.core.medication_rows[medication_id]["reminders_enabled"] = True
+
+    def user(self, uid: str) -> dict[str, Any] | None:
+        """Return a user's row."""
+        return self.core.user_by_uid(uid)
+
+    def patient(self, user_id: str) -> str | None:
+        """Return the id of a user's patient row."""
+        row = self.core.patient_rows.get(user_id)
+        return row["id"] if row else None
+
+    def document(self, document_id: str) -> dict[str, Any] | None:
+        """Return a document's row."""
+        return self.core.document_rows.get(document_id)
+
+    def medications(self, document_id: str) -> dict[str, dict[str, Any]]:
+        """Return a document's medications by name."""
+        rows = self.core.medication_rows.values()
+        return {row["name"]: row for row in rows if row["document_id"] == document_id}
+
+    def readings(self, document_id: str) -> dict[str, bool]:
+        """Return which of a document's medications need review, by medication id."""
+        rows = self.core.reading_rows.items()
+        return {k: r["needs_review"] for k, r in rows if r["document_id"] == document_id}
+
+    def standing(self, kind: str, key: str, step: str) -> Standing | None:
+        """Return state, source version, seen version, attempts and code from the ledger."""
+        row = self.core.ledger_rows.get((kind, key, step))
+        if row is None:
+            return None
+        return row.state, row.source_version, row.seen_version, row.attempts, row.error_code
+
+    def journal(self, step: str) -> list[tuple[str, int, str, str | None]]:
+        """Return what happened in a step: key, version, state, trace id."""
+        rows = self.core.journal_rows
+        return [(r.key, r.version, r.state, r.trace_id) for r in rows if r.step == step]
+
+    def conflicts(self, key: str) -> dict[str, str]:
+        """Return an entity's open conflicts: field -> the other account."""
+        return {at[3]: other for at, other in self.core.open_conflicts.items() if at[1] == key}
+
+    def unsent(self) -> set[tuple[str, str]]:
+        """Return what the outbox still has to announce."""
+        return set(self.core.outbox.unsent())

@@ -1,0 +1,63 @@
+"""Core prescriptions as their mirror reads them, in memory and in PostgreSQL."""
+
+from __future__ import annotations
+
+import pytest
+
+from shared.models import Prescription
+from tests.contract.postgres_core_world import CoreWorld
+
+SUMMARY = {"diagnosis": "Viral fever", "medications": []}
+
+
+@pytest.fixture(autouse=True)
+def _patient(at_core: CoreWorld) -> None:
+    at_core.put_user("id1", firebase_uid="u1")
+    at_core.put_patient("id1", "p1")
+
+
+def test_a_prescription_is_read_with_its_patient_and_doctor(at_core: CoreWorld) -> None:
+    at_core.put_prescription("rx1", "id1", summary=SUMMARY, pdf_url="s3://prescriptions/rx1.pdf")
+    expected = Prescription(
+        id="rx1",
+        uid="u1",
+        appointment_id="appointment-rx1",
+        doctor="Asha Rao",
+        doctor_id="doctor-1",
+        pdf_url="s3://prescriptions/rx1.pdf",
+        summary=SUMMARY,
+        created_at="2026-05-01T10:00:00.000Z",
+        version=at_core.version("prescription", "rx1"),
+    )
+    assert at_core.prescriptions.read(["rx1", "rx-unknown"]) == {"rx1": expected}
+    assert expected.version > 0
+
+
+def test_a_changed_prescription_is_read_at_a_higher_version(at_core: CoreWorld) -> None:
+    at_core.put_prescription("rx1", "id1", summary=SUMMARY)
+    before = at_core.prescriptions.read(["rx1"])["rx1"].version
+    at_core.put_prescription("rx1", "id1", summary=SUMMARY | {"notes": "Rest"})
+    after = at_core.prescriptions.read(["rx1"])["rx1"]
+    assert after.version > before
+    assert after.summary["notes"] == "Rest"
+
+
+def test_a_patient_without_sign_in_has_no_uid(at_core: CoreWorld) -> None:
+    at_core.put_user("id2")
+    at_core.put_patient("id2", "p2")
+    at_core.put_prescription("rx2", "id2", summary={})
+    assert at_core.prescriptions.read(["rx2"])["rx2"].uid is None
+
+
+def test_a_deleted_prescription_is_not_read_and_its_version_stays_known(
+    at_core: CoreWorld,
+) -> None:
+    at_core.put_prescription("rx1", "id1", summary=SUMMARY)
+    before = at_core.version("prescription", "rx1")
+    at_core.delete_prescription("rx1")
+    assert at_core.prescriptions.read(["rx1"]) == {}
+    assert at_core.version("prescription", "rx1") > before
+
+
+def test_reading_nothing_finds_nothing(at_core: CoreWorld) -> None:
+    assert at_core.prescriptions.read([]) == {}

@@ -1,0 +1,77 @@
+"""One whole local stack for all end-to-end tests, with dead letters after seconds, not hours."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator
+from pathlib import Path
+from typing import Any, LiteralString, TypeVar
+
+import psycopg
+import pytest
+from psycopg.rows import dict_row
+
+from infra.local.demo.apps import Backend, EdgeFunction, PatientApp
+from infra.local.stack import Options, Stack
+
+Row = dict[str, Any]
+PATIENCE_S = 60  # a generous bound, not a timing assertion: the machine may be busy
+
+
+T = TypeVar("T")
+
+
+def eventually(look: Callable[[], T | None]) -> T:
+    """Return the first thing found; fail when there is none after PATIENCE_S."""
+    deadline = time.monotonic() + PATIENCE_S
+    while time.monotonic() < deadline:
+        if found := look():
+            return found
+        time.sleep(0.1)
+    raise AssertionError("what was expected did not happen in time")
+
+
+class Running:
+    """A running stack with the apps that act on it and a look into its stores."""
+
+    def __init__(self, stack: Stack) -> None:
+        self.stack = stack
+        self.facts = stack.describe()
+        self.app = PatientApp(self.facts)
+        self.edge = EdgeFunction(self.facts)
+        self.backend = Backend(self.facts)
+
+    def core(self, query: LiteralString, *values: object) -> list[Row]:
+        """Return rows of core."""
+        return _rows(self.facts["core_dsn"], query, values)
+
+    def supabase(self, query: LiteralString, *values: object) -> list[Row]:
+        """Return rows of Supabase."""
+        return _rows(self.facts["supabase_dsn"], query, values)
+
+    def ledger(self, key: str, step: str) -> Row | None:
+        """Return an entity's ledger row in a step."""
+        rows = self.core("select * from sync.ledger where key = %s and step = %s", key, step)
+        return rows[0] if rows else None
+
+    def log(self, name: str) -> str:
+        """Return what a process of the stack has written."""
+        return (Path(self.facts["logs"]) / f"{name}.log").read_text(errors="replace")
+
+
+def _rows(dsn: str, query: LiteralString, values: tuple[object, ...]) -> list[Row]:
+    with psycopg.Connection[Row].connect(dsn, row_factory=dict_row, autocommit=True) as connection:
+        cursor = connection.execute(query, values)
+        return cursor.fetchall() if cursor.description else []
+
+
+@pytest.fixture(scope="session", name="running")
+def _running(tmp_path_factory: pytest.TempPathFactory) -> Generator[Running]:
+    folder = tmp_path_factory.mktemp("stack")
+    options = Options(stack_file=folder / "stack.json", max_attempts=5, max_backoff_s=1)
+    with Stack(options) as stack:
+        running = Running(stack)
+        running.backend.add_doctor("doctor-e2e")
+        yield running
+        running.app.close()
+        running.edge.close()
