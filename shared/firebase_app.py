@@ -31,6 +31,12 @@ def app() -> firebase_admin.App:
     )
 
 
+def close() -> None:
+    """Close the app; the next use makes a new one, of the settings as they are then."""
+    firebase_admin.delete_app(app())
+    app.cache_clear()
+
+
 class _EmulatorToken(Credentials):
     """The emulators' administrator. Refreshing gives the same again, as the SDK does upon a 401."""
 

@@ -12,10 +12,10 @@ import threading
 from collections.abc import Generator
 from typing import Any
 
-import firebase_admin
 import pytest
 
 from infra.local.loopback import LoopbackServer, Request, Response
+from shared import firebase_app
 from shared.errors import PermanentError, TransientError
 from shared.models import Account
 from shared.stores.accounts import Accounts
@@ -79,7 +79,7 @@ def _sdk(toolkit: IdentityToolkit, monkeypatch: pytest.MonkeyPatch) -> Generator
         monkeypatch.setenv("FIREBASE_AUTH_EMULATOR_HOST", f"127.0.0.1:{server.port}")
         accounts = Accounts()
         yield accounts
-        firebase_admin.delete_app(accounts._app)
+        firebase_app.close()
         server.shutdown()
         thread.join()
 
