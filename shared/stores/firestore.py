@@ -89,6 +89,10 @@ class Firestore:
         with translated():
             batch.commit(retry=None, timeout=_TIMEOUT_S)
 
+    def close(self) -> None:
+        """Close the connection."""
+        self._client.close()
+
 
 def path(*parts: str) -> str:
     """Join collection names and ids. Raise PermanentError for an id Firestore cannot hold."""

@@ -120,6 +120,12 @@ class MemoryCore(Place):
         row = known | {"user_id": user_id} | columns
         self._change(self.appointment_rows, appointment_id, row, "appointment", "id")
 
+    def sign_doctor_in(self, doctor_id: str, uid: str | None) -> None:
+        """Give a doctor a sign-in; all that the doctor may read by it is announced."""
+        self.doctor_uids[doctor_id] = uid
+        for key in [k for k, r in self.appointment_rows.items() if r["doctor_id"] == doctor_id]:
+            self.outbox.note("appointment", key, self.next_version())
+
     def delete_appointment(self, appointment_id: str) -> None:
         """Delete an appointment."""
         del self.appointment_rows[appointment_id]

@@ -101,3 +101,6 @@ class MemoryFirestore:
                     k: v for k, v in ((before or {}) | write.data).items() if v is not REMOVED
                 }
                 self._firebase.put_document(write.path, fields)
+
+    def close(self) -> None:
+        """Nothing is open."""
