@@ -52,7 +52,7 @@ def notify_appointments(
     told = notify(
         batch,
         "appointment",
-        [_news(a, a.uid, now) for a in found.values() if a.uid is not None],
+        [news_of(a, a.uid, now) for a in found.values() if a.uid is not None],
         notifications=notifications,
         inboxes=inboxes,
         messaging=messaging,
@@ -66,7 +66,7 @@ def notify_appointments(
     return Outcomes(told.recorded, untold)
 
 
-def _news(appointment: Appointment, uid: str, now: datetime) -> News:
+def news_of(appointment: Appointment, uid: str, now: datetime) -> News:
     """
     An appointment is, to its patient, a time with a doctor. The format of `state` is also that of
     the migration which takes note of the appointments that existed before.

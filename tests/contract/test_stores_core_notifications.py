@@ -2,21 +2,41 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
+import psycopg
 import pytest
 
+from functions.appointments import notify_appointment
+from infra import migrate
+from shared import paper_news
 from shared.events import Ref
 from shared.models import Claim, News
 from shared.notifying import Delivery
 from shared.outcomes import Outcome
 from shared.runner import Batch
+from shared.stores.core import CoreDatabase
+from shared.stores.core_appointments import CoreAppointments
+from shared.stores.core_notifications import CoreNotifications
+from shared.stores.core_papers import CorePapers
 from tests.contract.memory_core_world import TRACE, batch
 from tests.contract.postgres_core_world import CoreWorld
 from tests.contract.test_stores_core_documents import D1, document, medicine, store
+from tests.databases import BACKEND, Databases
 
 STEP = "notify_appointment"
 NEWS = News("a1", 5, "u1", "at ten", "booked", "rescheduled", "a1")
+_BEFORE = """
+insert into users (id, role, firebase_uid) values ('id1', 'PATIENT', 'u1'), ('id2', 'DOCTOR', 'd');
+insert into patients (id, user_id) values ('p1', 'id1');
+insert into doctors (id, user_id, first_name, last_name) values ('doctor-1', 'id2', 'A', 'B');
+insert into appointments (id, doctor_id, patient_id, start_ts, end_ts, status)
+values ('a1', 'doctor-1', 'p1', '2126-05-01 10:00:00.5', '2126-05-01 10:15', 'CONFIRMED');
+insert into prescriptions (id, appointment_id, summary_json)
+values ('rx1', 'a1', '{"notes": "first", "lab_tests": []}');
+"""
 OTHER_TRACE = f"00-{'ef' * 16}-{'cd' * 8}-01"
 
 
@@ -123,6 +143,34 @@ def test_a_batch_without_claims_still_records_its_outcomes(at_core: CoreWorld) -
     outcome = Outcome(Ref("appointment", "a1", 5), "done", "no_news")
     at_core.notifications.settle(batch(STEP, outcome.ref), "appointment", [], [outcome])
     assert at_core.standing("appointment", "a1", STEP) == ("done", 5, 5, 0, "no_news")
+
+
+def test_what_exists_before_the_sync_begins_is_no_news(databases: Databases) -> None:
+    with databases.empty() as dsn:
+        with psycopg.connect(dsn) as backend:
+            backend.execute(BACKEND.read_bytes())
+            backend.execute(_BEFORE)
+        migrate.migrate("core", dsn)
+        core = CoreDatabase(dsn)
+        with contextlib.closing(core), psycopg.connect(dsn) as backend:
+            backend.execute("update appointments set checked_in_at = now()")
+            backend.execute("update prescriptions set sent_at = now()")
+            backend.commit()
+            now = datetime(2026, 5, 1, tzinfo=UTC)
+            [visit] = CoreAppointments(core).read(["a1"]).values()
+            papers = CorePapers(core).prescriptions(["rx1"])
+            store = CoreNotifications(core)
+            for kind, news in (
+                ("appointment", [notify_appointment.news_of(visit, "u1", now)]),
+                ("prescription", paper_news.news_of(papers, now)),
+            ):
+                assert [item.version > 0 for item in news] == [True]
+                assert store.claim(batch(STEP), kind, news) == []
+            moved = replace(visit, start=visit.start + timedelta(hours=1), version=10**6)
+            news = [notify_appointment.news_of(moved, "u1", now)]
+            assert [c.what for c in store.claim(batch(STEP), "appointment", news)] == [
+                "rescheduled"
+            ]
 
 
 def test_a_prescriptions_digest_is_of_what_it_says(at_core: CoreWorld) -> None:
