@@ -98,7 +98,7 @@ def test_a_note_that_was_read_is_not_unread_by_a_redelivery(to: MemoryClients, s
 
 
 def test_every_real_change_is_told_and_nothing_else(to: MemoryClients, send: Send) -> None:
-    for columns in (
+    changes: list[dict[str, Any]] = [
         {"status": "HOLD"},
         {"status": "CONFIRMED"},
         {"start": LATER, "status": "RESCHEDULED"},
@@ -107,7 +107,8 @@ def test_every_real_change_is_told_and_nothing_else(to: MemoryClients, send: Sen
         {"address": "another made-up address"},
         {"checked_in_at": LATER, "status": "STARTED"},
         {"status": "COMPLETED"},
-    ):
+    ]
+    for columns in changes:
         send("appointment-shown", change(to, **columns))
     rescheduled = ["appointment_rescheduled"] * 2
     assert notes(to) == ["appointment_booked", *rescheduled]

@@ -1,4 +1,7 @@
-"""A patient is told of a document or prescription once, and again when it says something else."""
+"""
+notify_document and notify_prescription: a patient is told of a paper once, and again when it says
+something else.
+"""
 
 from __future__ import annotations
 

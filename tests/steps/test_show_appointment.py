@@ -11,6 +11,7 @@ from shared.events import Ref
 from tests.memory import faults
 from tests.memory.clients import MemoryClients
 from tests.memory.core import LedgerRow
+from tests.memory.place import no_hook
 from tests.steps.conftest import Send
 
 DOCTORS = "doctors/doctor-1/appointments/a1"
@@ -162,7 +163,7 @@ def void(_: object) -> None:
 
 def test_a_racing_step_is_met_and_the_newest_state_stays(to: MemoryClients, send: Send) -> None:
     def race() -> None:
-        to.firebase.hook = lambda *_: None
+        to.firebase.hook = no_hook
         book(to, status="CANCELLED")
         to.shown_appointments.show(list(to.core_appointments.read(["a1"]).values()), {})
 
