@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from shared import ids
-from shared.errors import ContendedError, PermanentError, TransientError
+from shared.errors import PermanentError, TransientError
 from shared.events import Ref
 from shared.models import Claim, News
 from shared.outcomes import Outcome, Outcomes, done, failed
@@ -153,8 +153,8 @@ def _forget_dead(
         if theirs:
             try:
                 inboxes.forget(recipient, theirs)
-            except ContendedError:
-                continue  # the app changed the profile meanwhile: the next push looks again
+            except TransientError:
+                continue  # the app changed the profile meanwhile, say: the next push looks again
 
 
 def _outcome(kind: str, news: News, deliveries: Sequence[Delivery], held: set[str]) -> Outcome:
