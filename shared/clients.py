@@ -21,15 +21,19 @@ if TYPE_CHECKING:
     from shared.stores.core import CoreDatabase
     from shared.stores.core_appointments import CoreAppointments
     from shared.stores.core_documents import CoreDocuments
+    from shared.stores.core_links import CoreLinks
     from shared.stores.core_notifications import CoreNotifications
     from shared.stores.core_outbox import CoreOutbox
     from shared.stores.core_papers import CorePapers
+    from shared.stores.core_pdf_copies import CorePdfCopies
     from shared.stores.core_prescriptions import CorePrescriptions
     from shared.stores.core_users import CoreUsers
     from shared.stores.firestore import Firestore
     from shared.stores.inboxes import Inboxes
     from shared.stores.ledger import Ledger
+    from shared.stores.pdf_sources import PdfSources
     from shared.stores.shown_appointments import ShownAppointments
+    from shared.stores.storage import Storage
     from shared.stores.supabase import Supabase
     from shared.stores.supabase_documents import SupabaseDocuments
     from shared.stores.supabase_outbox import SupabaseOutbox
@@ -108,6 +112,30 @@ class Clients:
         from shared.stores.core_prescriptions import CorePrescriptions
 
         return CorePrescriptions(self.core)
+
+    @cached_property
+    def core_links(self) -> CoreLinks:
+        from shared.stores.core_links import CoreLinks
+
+        return CoreLinks(self.core)
+
+    @cached_property
+    def core_pdf_copies(self) -> CorePdfCopies:
+        from shared.stores.core_pdf_copies import CorePdfCopies
+
+        return CorePdfCopies(self.core)
+
+    @cached_property
+    def pdf_sources(self) -> PdfSources:
+        from shared.stores.pdf_sources import PdfSources
+
+        return PdfSources()
+
+    @cached_property
+    def storage(self) -> Storage:
+        from shared.stores.storage import Storage
+
+        return Storage()
 
     @cached_property
     def core_outbox(self) -> CoreOutbox:

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from uuid import UUID, uuid5
 
+from shared.errors import PermanentError
+
 
 def user_id(namespace: UUID, uid: str) -> str:
     """Return the id of a Firebase user in core `users` and in Supabase auth."""
@@ -23,6 +25,17 @@ def patient_id(namespace: UUID, uid: str) -> str:
 def prescription_document_id(namespace: UUID, prescription: str) -> str:
     """Return the id of the Supabase document that mirrors a core prescription."""
     return str(uuid5(namespace, f"prescription/{prescription}"))
+
+
+def pdf_path(bucket: str, uid: str, prescription: str) -> str:
+    """
+    Return where in Storage the copy of a prescription's PDF lies: bucket/<uid>/prescriptions/...
+
+    Raise PermanentError (uid_not_a_folder): the first folder says who may read, so it must be one.
+    """
+    if "/" in uid or uid in {".", ".."}:
+        raise PermanentError("uid_not_a_folder")
+    return f"{bucket}/{uid}/prescriptions/{prescription}.pdf"
 
 
 def medication_id(namespace: UUID, document: str, identity: str, ordinal: int) -> str:

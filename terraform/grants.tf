@@ -46,13 +46,14 @@ resource "google_cloud_run_service_iam_member" "called_by" {
   member   = google_service_account.called_by[each.key].member
 }
 
-resource "google_cloud_run_service_iam_member" "caller" {
+# A function knows one caller, and checks its token. Others call in that account's name: they may
+# have tokens of it made, and nothing else of it.
+resource "google_service_account_iam_member" "caller" {
   for_each = local.callers
 
-  location = var.region
-  service  = google_cloudfunctions2_function.this[each.value.function].name
-  role     = "roles/run.invoker"
-  member   = each.value.member
+  service_account_id = google_service_account.called_by[each.value.function].name
+  role               = "roles/iam.serviceAccountOpenIdTokenCreator"
+  member             = each.value.member
 }
 
 # These check the caller themselves: a signature or a patient's token.

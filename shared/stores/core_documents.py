@@ -106,10 +106,14 @@ with given as (
   delete from sync.medication_readings r using fresh f where r.document_id = f.id
 ), document as (
   delete from documents d using fresh f where d.id = f.id
+), unlinked as (
+  select sync.unlink_notifications('document', array(select id from fresh))
+), recorded as (
+  select sync.record(%(step)s, %(trace)s, %(revision)s, coalesce((select jsonb_agg(
+    jsonb_build_object('kind', 'document', 'key', id, 'version', version, 'state', 'gone',
+      'code', 'source_deleted')) from fresh), '[]'))
 )
-select sync.record(%(step)s, %(trace)s, %(revision)s, coalesce((select jsonb_agg(
-  jsonb_build_object('kind', 'document', 'key', id, 'version', version, 'state', 'gone',
-    'code', 'source_deleted')) from fresh), '[]'))
+select * from recorded cross join unlinked
 """
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, LiteralString
+from typing import TYPE_CHECKING
 
 from shared.models import Paper
+from shared.revocation import is_revoked
 from shared.stores.core_appointments import in_utc
 
 if TYPE_CHECKING:
@@ -25,8 +26,9 @@ where d.id = any(%(ids)s)
 """
 
 _PRESCRIPTIONS = """
-select r.id, u.firebase_uid as uid, r.appointment_id, r.created_at,
-       md5(r.summary_json::text) as digest, coalesce(o.version, 0) as version
+select r.id, u.firebase_uid as uid, r.appointment_id, r.created_at, r.summary_json as summary,
+       md5(r.summary_json::text) as digest, coalesce(o.version, 0) as version,
+       to_jsonb(r) ->> 'status' as status, to_jsonb(r) ->> 'revoked_at' as revoked_at
 from prescriptions r
 join appointments a on a.id = r.appointment_id
 join patients p on p.id = a.patient_id
@@ -44,15 +46,16 @@ class CorePapers:
 
     def documents(self, ids: Sequence[str]) -> dict[str, Paper]:
         """Return the documents that core has, by id."""
-        return self._read(_DOCUMENTS, ids)
+        return {row["id"]: _paper(row) for row in self._core.read(_DOCUMENTS, {"ids": list(ids)})}
 
     def prescriptions(self, ids: Sequence[str]) -> dict[str, Paper]:
-        """Return the prescriptions that exist, by id."""
-        return self._read(_PRESCRIPTIONS, ids)
-
-    def _read(self, query: LiteralString, ids: Sequence[str]) -> dict[str, Paper]:
-        rows = self._core.read(query, {"ids": list(ids)})
-        return {row["id"]: _paper(row) for row in rows}
+        """Return the prescriptions that exist and are not revoked, by id."""
+        rows = self._core.read(_PRESCRIPTIONS, {"ids": list(ids)})
+        return {
+            row["id"]: _paper(row)
+            for row in rows
+            if not is_revoked(row["summary"] or {}, row["status"], row["revoked_at"])
+        }
 
 
 def _paper(row: Row) -> Paper:

@@ -14,6 +14,7 @@ from tests.memory.core import MemoryCore
 from tests.memory.core_appointments import MemoryCoreAppointments, MemoryCorePapers
 from tests.memory.core_documents import MemoryCoreDocuments
 from tests.memory.core_notifications import MemoryCoreNotifications
+from tests.memory.core_pdf_copies import MemoryCorePdfCopies
 from tests.memory.core_stores import MemoryCoreOutbox, MemoryCorePrescriptions, MemoryLedger
 from tests.memory.core_users import MemoryCoreUsers
 
@@ -42,6 +43,7 @@ class MemoryCoreWorld:
         self.appointments: Any = MemoryCoreAppointments(core)
         self.papers: Any = MemoryCorePapers(core)
         self.notifications: Any = MemoryCoreNotifications(core)
+        self.pdf_copies: Any = MemoryCorePdfCopies(core)
         self.ledger: Any = MemoryLedger(core)
         self.outbox: Any = MemoryCoreOutbox(core)
         self.put_user = core.put_user

@@ -13,6 +13,7 @@ from shared.stores.core_documents import CoreDocuments
 from shared.stores.core_notifications import CoreNotifications
 from shared.stores.core_outbox import CoreOutbox
 from shared.stores.core_papers import CorePapers
+from shared.stores.core_pdf_copies import CorePdfCopies
 from shared.stores.core_prescriptions import CorePrescriptions
 from shared.stores.core_users import CoreUsers
 from shared.stores.ledger import Ledger
@@ -80,6 +81,7 @@ class PostgresCoreWorld:
         self.appointments: Any = CoreAppointments(core)
         self.papers: Any = CorePapers(core)
         self.notifications: Any = CoreNotifications(core)
+        self.pdf_copies: Any = CorePdfCopies(core)
         self.ledger: Any = Ledger(core)
         self.outbox: Any = CoreOutbox(core)
         self._sql = sql

@@ -9,7 +9,6 @@ from uuid import UUID
 import pytest
 
 from shared import document_reading
-from shared.errors import PermanentError
 from shared.events import Ref
 from shared.models import Document, StoredDocument
 from shared.outcomes import Outcome
@@ -196,14 +195,3 @@ def test_a_document_uploaded_again_after_its_deletion_stays(at_core: CoreWorld) 
     store(at_core, document(8, medicine("Paracetamol")))
     at_core.documents.remove(batch(STEP), [Ref("document", D1, 6)])
     assert names(at_core) == ["Paracetamol"]
-
-
-def test_a_type_or_structure_that_cannot_be_read_is_refused_before_any_store(
-    at_core: CoreWorld,
-) -> None:
-    with pytest.raises(PermanentError, match="medications_not_an_object"):
-        document_reading.store_form(
-            Document(D1, "u1", "LAB", None, None, 17, None, "2026-05-01T10:00:00+00:00", 1),
-            UUID(NAMESPACE),
-        )
-    assert at_core.document(D1) is None

@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 
 import psycopg
 import pytest
+from psycopg.conninfo import make_conninfo
 
 from shared.errors import ContendedError
 from shared.events import Ref
@@ -17,6 +18,7 @@ from shared.models import Chunk, Document, News, StoredDocument
 from shared.outcomes import Outcome
 from shared.runner import Batch
 from shared.stores.core import CoreDatabase
+from shared.stores.core_outbox import CoreOutbox
 from shared.stores.supabase import Supabase
 from shared.stores.supabase_documents import SupabaseDocuments
 from tests.contract.memory_core_world import batch
@@ -126,6 +128,18 @@ def test_racing_relays_take_each_row_once(world: PostgresCoreWorld) -> None:
 
     taken = [ref for mine in together(drain, [], [], [], []) for ref in mine]
     assert len(taken) == len(set(taken)) == 200
+
+
+def test_a_relay_does_not_wait_for_one_that_is_claiming(
+    world: PostgresCoreWorld, core_dsn: str
+) -> None:
+    world.put_users(5)
+    claim = "select * from sync.claim_outbox(gen_random_uuid(), 3, 60)"
+    impatient = CoreDatabase(make_conninfo(core_dsn, options="-c lock_timeout=1s"))
+    with psycopg.connect(core_dsn) as slow:
+        assert len(slow.execute(claim).fetchall()) == 3
+        assert len(CoreOutbox(impatient).claim(str(uuid4()), 100, 60)) == 2
+    impatient.close()
 
 
 def test_a_change_committed_late_is_still_announced(

@@ -10,9 +10,11 @@ from tests.memory.core import MemoryCore
 from tests.memory.core_appointments import MemoryCoreAppointments, MemoryCorePapers
 from tests.memory.core_documents import MemoryCoreDocuments
 from tests.memory.core_notifications import MemoryCoreNotifications
+from tests.memory.core_pdf_copies import MemoryCoreLinks, MemoryCorePdfCopies
 from tests.memory.core_stores import MemoryCoreOutbox, MemoryCorePrescriptions, MemoryLedger
 from tests.memory.core_users import MemoryCoreUsers
 from tests.memory.embedder import MemoryEmbedder
+from tests.memory.files import MemoryPdfSources, MemoryStorage
 from tests.memory.firebase import MemoryAccounts, MemoryFirebase, MemoryFirestore
 from tests.memory.messaging import MemoryMessaging
 from tests.memory.place import Place
@@ -36,6 +38,8 @@ class MemoryClients(Clients):
         self.memory_embedder = MemoryEmbedder()
         self.memory_messaging = MemoryMessaging()
         firestore = MemoryFirestore(self.firebase)
+        self.pdfs = MemoryPdfSources()
+        self.files = MemoryStorage()
         vars(self).update(
             publisher=self.bus,
             core=self.memory_core,
@@ -52,6 +56,10 @@ class MemoryClients(Clients):
             core_appointments=MemoryCoreAppointments(self.memory_core),
             core_papers=MemoryCorePapers(self.memory_core),
             core_notifications=MemoryCoreNotifications(self.memory_core),
+            core_pdf_copies=MemoryCorePdfCopies(self.memory_core),
+            core_links=MemoryCoreLinks(self.memory_core),
+            pdf_sources=self.pdfs,
+            storage=self.files,
             core_outbox=MemoryCoreOutbox(self.memory_core),
             supabase_users=MemorySupabaseUsers(self.memory_supabase),
             supabase_documents=MemorySupabaseDocuments(self.memory_supabase),
@@ -69,6 +77,8 @@ class MemoryClients(Clients):
             self.bus,
             self.memory_embedder,
             self.memory_messaging,
+            self.pdfs,
+            self.files,
         )
 
     def run(self) -> None:

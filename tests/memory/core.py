@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from shared.models import PdfCopy
 from shared.outcomes import Outcome
 from tests.memory.place import Outbox, Place
 
@@ -74,6 +75,8 @@ class MemoryCore(Place):
         self.reading_rows: dict[str, Row] = {}
         self.ledger_rows: dict[tuple[str, str, str], LedgerRow] = {}  # by kind, key, step
         self.journal_rows: list[JournalRow] = []
+        self.pdf_copies: dict[tuple[str, str], PdfCopy] = {}  # by prescription and path
+        self.unlinked: set[tuple[str, str]] = set()  # kind and key that no notification leads to
         self.open_conflicts: dict[tuple[str, str, str, str], str] = {}  # kind, key, step, field
 
     def put_user(self, user_id: str, **columns: Any) -> None:

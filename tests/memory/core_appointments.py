@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from shared.models import Appointment, Paper
+from shared.revocation import is_revoked
 from tests.memory.core import MemoryCore
 
 
@@ -52,10 +53,14 @@ class MemoryCorePapers:
             return {key: self._document(key) for key in ids if key in rows}
 
     def prescriptions(self, ids: Sequence[str]) -> dict[str, Paper]:
-        """Return the prescriptions that exist, by id."""
+        """Return the prescriptions that exist and are not revoked, by id."""
         with self._core.effect("core_papers.prescriptions"):
-            rows = self._core.prescription_rows
-            return {key: self._prescription(key) for key in ids if key in rows}
+            rows = {k: r for k, r in self._core.prescription_rows.items() if k in ids}
+            return {
+                key: self._prescription(key)
+                for key, row in rows.items()
+                if not is_revoked(row["summary"], row.get("status"), row.get("revoked_at"))
+            }
 
     def _document(self, key: str) -> Paper:
         row = self._core.document_rows[key]

@@ -14,8 +14,10 @@ from collections.abc import Callable
 from typing import Any
 
 from infra.local.demo.apps import Backend, EdgeFunction, PatientApp
+from infra.local.demo.changes import amend
 from infra.local.demo.compare import disagreements
 from infra.local.demo.compare_notices import count_pushes, notice_disagreements, rows_of
+from infra.local.demo.compare_search import copied
 from infra.local.demo.people import papers, people, summary
 from infra.local.demo.stores import Stores, read
 from infra.local.demo.timing import Chain, chains
@@ -56,6 +58,8 @@ def demonstrate(stack: dict[str, Any], patients: int) -> int:
         return wait_until_quiet(lambda: _open(progress, stack), timeout_s=60 + patients)
 
     told = act(stack, patients, settle)
+    settle()
+    told += amend(stack)
     counts = settle()
     stores = read(stack)
     found = disagreements(stores) + notice_disagreements(stores, told)
@@ -78,7 +82,7 @@ def demonstrate(stack: dict[str, Any], patients: int) -> int:
 
 
 def act(stack: dict[str, Any], patients: int, settle: Callable[[], dict[str, int]]) -> list[Told]:
-    """Do what the apps do, all chains at once; return what patients are told of appointments."""
+    """Do what the apps do, all chains at once; return what patients are to be told of visits."""
     app, edge, backend = PatientApp(stack), EdgeFunction(stack), Backend(stack)
     for number in range(DOCTORS):
         backend.add_doctor(f"doctor-{number}")
@@ -86,14 +90,17 @@ def act(stack: dict[str, Any], patients: int, settle: Callable[[], dict[str, int
     for number, person in enumerate(people(patients)):
         uid = app.sign_up(person)
         uids.append(uid)
-        edge.insert(papers(uid, number))
+        sent = papers(uid, number)
+        edge.insert(sent)
+        for paper in sent[::3]:
+            edge.index(paper)
         if (number + 1) % 10 == 0 or number + 1 == patients:
             say(f"{number + 1} of {patients} patients signed up and sent their documents")
     _wait(lambda: backend.knows(uids) == patients, 60, "every patient to be in core")
     for number, uid in enumerate(uids):
         if number % 3 != 2:
             backend.prescribe(uid, f"doctor-{number % DOCTORS}", f"prescription-{number}",
-                              summary(number))  # fmt: skip
+                              summary(number), printed=number % 5 != 4)  # fmt: skip
     say("doctors have written their prescriptions; now appointments are booked, moved, cancelled")
     doctors = [f"doctor-{number}" for number in range(DOCTORS)]
     return make_visits(stack, uids, doctors, settle)
@@ -155,6 +162,7 @@ def _result(
         "appointments_shown": rows_of(stores.shown_appointments, "doctors/"),
         "notifications": len(stores.notifications),
         "pushes": count_pushes(stores),
+        "pdfs_copied": copied(stores),
         "disagreements": len(found),
         "parked": counts["parked"],
         "pending": counts["unsent"] + counts["retrying"] + counts["lagging"],

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from infra.local.demo.stores import Row, Stores
 from infra.local.demo.visits import Told
 
+GONE = "gone"  # what core's row of a deleted document leads to
 _FIELDS = {
     "doctorId": "doctor_id", "patientId": "patient_id", "clinicId": "clinic_id",
     "startTs": "start_ts", "endTs": "end_ts", "status": "status", "visitType": "visit_type",
@@ -20,9 +21,12 @@ _FIELDS = {
 }  # fmt: skip
 
 
-def notice_disagreements(stores: Stores, visits: Sequence[Told]) -> list[str]:
-    """Return what is shown or told other than it should be; `visits` is told of appointments."""
-    return [*_appointments(stores), *_notices(stores, visits)]
+def notice_disagreements(stores: Stores, told: Sequence[Told]) -> list[str]:
+    """
+    Return what is shown or told other than it should be; `told` is what was told besides that
+    there is a document or a prescription.
+    """
+    return [*_appointments(stores), *_notices(stores, told)]
 
 
 def _appointments(stores: Stores) -> Iterator[str]:
@@ -43,24 +47,30 @@ def _appointments(stores: Stores) -> Iterator[str]:
     yield from (f"appointment shown but not in core: {path}" for path in shown)
 
 
-def expected(stores: Stores, visits: Sequence[Told]) -> list[Told]:
+def expected(stores: Stores, told: Sequence[Told]) -> list[Told]:
     """Return what patients should have been told, each piece once."""
     papers = [("document", row) for row in stores.documents]
     papers += [("prescription", row) for row in stores.prescriptions]
-    return [*visits, *((row["uid"], f"{kind}_new", row["id"]) for kind, row in papers)]
+    return [*told, *((row["uid"], f"{kind}_new", row["id"]) for kind, row in papers)]
 
 
-def _notices(stores: Stores, visits: Sequence[Told]) -> Iterator[str]:
-    wanted = Counter(expected(stores, visits))
+def _notices(stores: Stores, told: Sequence[Told]) -> Iterator[str]:
+    wanted = Counter(expected(stores, told))
     notes = {
         path: (path.split("/")[1], note["type"], note["reference"]["id"])
         for path, note in stores.inbox.items()
     }
     yield from _difference("inbox", wanted, Counter(notes.values()))
     rows = Counter(
-        (row["uid"], row["type"].lower(), row["metadata"]["id"]) for row in stores.notifications
+        (row["uid"], row["type"].lower(), row["metadata"].get("id", GONE))
+        for row in stores.notifications
     )
-    yield from _difference("core notifications", wanted, rows)
+    documents = {row["id"] for row in stores.documents}
+    linked = Counter(
+        (uid, kind, GONE if kind.startswith("document") and key not in documents else key)
+        for uid, kind, key in wanted.elements()
+    )
+    yield from _difference("core notifications", linked, rows)
     by_id = {row["id"]: row for row in stores.notifications}
     seen: Counter[tuple[str, str]] = Counter()
     for path in notes:

@@ -6,10 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, LiteralString
+from uuid import UUID, uuid5
 
 import httpx
 import psycopg
 from psycopg.rows import dict_row
+
+from infra.local import buckets
 
 Row = dict[str, Any]
 
@@ -52,11 +55,12 @@ select id::text, email, phone, raw_app_meta_data as app_metadata,
 from auth.users
 """
 _DOCUMENTS = """
-select id::text, patient_id as uid, type, file_url, text, structured_json, ocr_confidence, origin
+select id::text, patient_id as uid, type, file_url, text, structured_json, ocr_confidence, origin,
+       revoked_at is not null as revoked
 from documents
 """
 _CHUNKS = """
-select document_id::text, patient_id as uid, chunk_index, chunk_text, metadata,
+select document_id::text, patient_id as uid, chunk_index, chunk_text, metadata, content_hash,
        vector_dims(embedding) as dimensions
 from rag_chunks order by document_id, chunk_index
 """
@@ -81,18 +85,22 @@ class Stores:
     uploads: list[Row]
     mirrors: list[Row]
     chunks: list[Row]
+    pdfs: dict[str, bytes]  # in the backend's S3, by URL
+    files: dict[str, bytes]  # in Supabase Storage, by path
 
 
 def read(stack: Mapping[str, Any]) -> Stores:
     """Read all stores."""
     core, supabase = stack["core_dsn"], stack["supabase_dsn"]
     documents = _rows(supabase, _DOCUMENTS)
+    prescriptions = _rows(core, _CORE_PRESCRIPTIONS)
+    for row in prescriptions:
+        row["mirror_id"] = str(uuid5(UUID(stack["id_namespace"]), f"prescription/{row['id']}"))
     return Stores(
         accounts=accounts(stack),
         users=_rows(core, _CORE_USERS),
         documents=_rows(core, _CORE_DOCUMENTS),
         medications=_rows(core, _CORE_MEDICATIONS),
-        prescriptions=_rows(core, _CORE_PRESCRIPTIONS),
         appointments=_rows(core, _APPOINTMENTS),
         notifications=_rows(core, _NOTIFICATIONS),
         profiles={
@@ -101,11 +109,25 @@ def read(stack: Mapping[str, Any]) -> Stores:
         shown_appointments=documents_in(stack, "appointments"),
         inbox=documents_in(stack, "inbox"),
         shown_pushes=httpx.get(f"{stack['fcm_url']}/__shown").raise_for_status().json(),
+        prescriptions=prescriptions,
         auth_users=_rows(supabase, _AUTH_USERS),
         uploads=[d for d in documents if d["origin"] == "upload"],
         mirrors=[d for d in documents if d["origin"] == "core"],
         chunks=_rows(supabase, _CHUNKS),
+        pdfs=_objects(stack["aws_s3_url"], stack["pdf_bucket"], "s3://"),
+        files=_objects(stack["storage_s3_url"], stack["documents_bucket"], ""),
     )
+
+
+def _objects(url: str, bucket: str, prefix: str) -> dict[str, bytes]:
+    """Return all objects of a bucket, by prefix + bucket/key."""
+    s3 = buckets.connect(url)
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket)
+    keys = [item["Key"] for page in pages for item in page.get("Contents", [])]
+    return {
+        f"{prefix}{bucket}/{key}": s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+        for key in keys
+    }
 
 
 def accounts(stack: Mapping[str, Any]) -> list[Row]:

@@ -13,7 +13,7 @@ from infra.local.demo.stores import accounts
 
 LAST_STEP = {
     "users": ("user", "admit_user"),
-    "documents": ("document", "store_document"),
+    "documents": ("document", "index_document"),
     "prescriptions": ("prescription", "index_prescription"),
     "appointments": ("appointment", "show_appointment"),
 }

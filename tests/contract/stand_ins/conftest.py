@@ -42,7 +42,7 @@ JWT_SECRET = "a secret of the contract tests, at least 32 bytes"
 FIREBASE_PROJECT = "demo-contract"
 
 
-def until(holds: Callable[[], bool], seconds: float = 10) -> None:
+def until(holds: Callable[[], bool], seconds: float = 30) -> None:
     """Wait until something holds; an API error means not yet (the schema cache is being read)."""
     deadline = time.monotonic() + seconds
     while True:
@@ -90,7 +90,7 @@ class StandIn:
     def start(self) -> StandIn:
         """Start it (again) and wait until it is ready."""
         self.spawn()
-        until(lambda: self.says in self.log.read_text(), seconds=20)
+        until(lambda: self.says in self.log.read_text(), seconds=60)
         return self
 
     def spawn(self) -> None:
@@ -103,7 +103,7 @@ class StandIn:
         """Send it a signal and return its exit code."""
         assert self.process is not None
         self.process.send_signal(number)
-        return self.process.wait(timeout=20)
+        return self.process.wait(timeout=60)
 
 
 @dataclass
