@@ -83,7 +83,7 @@ class Stack:
 
     def __enter__(self) -> Stack:
         # A terminated command must clean up before it ends, not leave that to the watchdog.
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+        signal.signal(signal.SIGTERM, _terminated)
         try:
             self._start()
         except BaseException:
@@ -283,3 +283,7 @@ class Stack:
             self._scheduler.stop()
         self.supervisor.stop()
         self.options.stack_file.unlink(missing_ok=True)
+
+
+def _terminated(_number: int, _frame: object) -> None:
+    sys.exit(143)  # what a shell reports of a command ended by SIGTERM
