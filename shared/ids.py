@@ -51,3 +51,11 @@ def medication_id(namespace: UUID, document: str, identity: str, ordinal: int) -
 def chunk_id(namespace: UUID, document: str, model: str, index: int) -> str:
     """Return the id of one search chunk of a document under one embedding model."""
     return str(uuid5(namespace, f"chunk/{document}/{model}/{index}"))
+
+
+def notification_id(namespace: UUID, kind: str, key: str, version: int) -> str:
+    """
+    Return the id of what a patient is told about an entity as of one version: of the inbox
+    document, of core's `notifications` row, and under which a device shows it.
+    """
+    return str(uuid5(namespace, f"notification/{kind}/{key}/{version}"))

@@ -16,8 +16,12 @@ locals {
 
   # What the code asks of Firebase. tests/contract/test_terraform_grants.py compares this with it.
   firebase_roles = {
-    admit_user = [google_project_iam_custom_role.claims.name]
-    store_user = ["roles/firebaseauth.viewer"]
+    admit_user          = [google_project_iam_custom_role.claims.name]
+    notify_appointment  = ["roles/datastore.user", google_project_iam_custom_role.pushes.name]
+    notify_document     = ["roles/datastore.user", google_project_iam_custom_role.pushes.name]
+    notify_prescription = ["roles/datastore.user", google_project_iam_custom_role.pushes.name]
+    show_appointment    = ["roles/datastore.user"]
+    store_user          = ["roles/firebaseauth.viewer"]
   }
   firebase_grants = merge([
     for name, roles in local.firebase_roles : {
@@ -75,6 +79,12 @@ resource "google_project_iam_custom_role" "claims" {
   role_id     = "healbridgeAccountClaims"
   title       = "HealBridge: accounts' claims"
   permissions = ["firebaseauth.users.get", "firebaseauth.users.update"]
+}
+
+resource "google_project_iam_custom_role" "pushes" {
+  role_id     = "healbridgePushes"
+  title       = "HealBridge: pushes to devices"
+  permissions = ["cloudmessaging.messages.create"]
 }
 
 resource "google_project_iam_member" "firebase" {

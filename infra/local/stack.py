@@ -36,7 +36,7 @@ from shared import catalog
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PROJECT = "demo-healbridge"
-PARTS = ("pubsub", "supabase", "embeddings", "aws_s3", "storage_s3", "steps")
+PARTS = ("pubsub", "supabase", "embeddings", "fcm", "aws_s3", "storage_s3", "steps")
 PDF_BUCKET, DOCUMENTS_BUCKET = "healbridge-prescriptions", "documents"
 
 
@@ -159,6 +159,7 @@ class Stack:
             ),
             self._python("supabase", "infra.local.supabase", *supabase_options),
             self._python("embeddings", "infra.local.embeddings"),
+            self._python("fcm", "infra.local.fcm", "--project", PROJECT),
             buckets.process("aws_s3", self._ports["aws_s3"], self._logs, PDF_BUCKET),
             buckets.process("storage_s3", self._ports["storage_s3"], self._logs, DOCUMENTS_BUCKET),
             self._steps,
@@ -221,6 +222,7 @@ class Stack:
             "SUPABASE_SERVICE_KEY": self._secrets["service"],
             "OPENAI_API_KEY": self._secrets["openai"],
             "OPENAI_BASE_URL": f"{self.url('embeddings')}/v1",
+            "FCM_URL": self.url("fcm"),
             "SUPABASE_S3_URL": self.url("storage_s3"),
             "SUPABASE_S3_KEY": buckets.KEY,
             "SUPABASE_S3_SECRET": buckets.SECRET,
@@ -255,6 +257,7 @@ class Stack:
             "webhook_url": self.webhook_url,
             "webhook_secret": self._secrets["webhook"],
             "embeddings_url": f"{self.url('embeddings')}/v1",
+            "fcm_url": self.url("fcm"),
             "aws_s3_url": self.url("aws_s3"),
             "storage_s3_url": self.url("storage_s3"),
             "pdf_bucket": PDF_BUCKET,

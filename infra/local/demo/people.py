@@ -52,6 +52,10 @@ def _person(number: int, rng: random.Random) -> Person:
         profile["allergies"] = rng.choice(["pollen", ["dust", "pollen"], []])
     if rng.random() < 0.6:
         profile["consentNotifications"] = rng.random() < 0.8
+    if number % 7 == 3:
+        profile["fcmTokens"] = [f"demo-phone-{number}", f"demo-tablet-{number}"]
+    elif number % 7 != 6:
+        profile["fcmToken"] = f"demo-phone-{number}"
     return Person(
         first,
         last,
