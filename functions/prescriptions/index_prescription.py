@@ -4,7 +4,7 @@ Make a mirrored prescription searchable.
 On:         prescription-mirrored
 Does:       splits the mirror's text into chunks, embeds those whose text changed, swaps the
             document's chunks as a whole
-Emits:      prescription-indexed
+Emits:      prescription-indexed; not for a revoked prescription, which must not be announced
 Safe twice: deterministic chunk ids and content hashes; the swap holds the document's row and is
             refused when the document moved since it was read
 Gives up:   the provider refuses the text: parked
