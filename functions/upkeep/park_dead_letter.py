@@ -44,7 +44,10 @@ def park(batch: Batch, *, ledger: Ledger) -> Outcomes:
     for kind in sorted({ref.kind for ref in batch.refs}):
         refs = [ref for ref in batch.refs if ref.kind == kind]
         codes = ledger.last_codes(given_up, kind, [ref.key for ref in refs])
-        parked += [Outcome(r, "parked", codes.get(r.key, "attempts_exhausted")) for r in refs]
+        parked += [
+            Outcome(r, "parked", codes.get(r.key, "attempts_exhausted"), exhausted=True)
+            for r in refs
+        ]
     ledger.record(Batch(given_up, batch.refs, batch.traceparent), parked)
     return Outcomes(recorded=parked)
 

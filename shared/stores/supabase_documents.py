@@ -42,6 +42,10 @@ class SupabaseDocuments:
         rows = self._supabase.call("deleted_entities", {"p_kind": "document", "p_keys": list(ids)})
         return {row["key"]: row["version"] for row in rows}
 
+    def of_patient(self, uid: str) -> list[str]:
+        """Return the ids of a patient's uploads."""
+        return [row["id"] for row in self._supabase.call("patient_documents", {"p_uid": uid})]
+
     def mirror(self, documents: Sequence[Document]) -> None:
         """Upsert mirrors of core prescriptions, each guarded by its version."""
         rows = [
