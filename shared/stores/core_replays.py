@@ -70,14 +70,7 @@ class CoreReplays:
             _CLAIM,
             {
                 "steps": list(steps),
-                "filter": Jsonb(
-                    {
-                        name: value
-                        for name, value in _conditions(wanted).items()
-                        if value is not None
-                    }
-                    | {"due": wanted.due}
-                ),
+                "filter": Jsonb({n: v for n, v in _conditions(wanted).items() if v is not None}),
                 "before": before,
                 "limit": limit,
                 "trace": trace,
@@ -104,6 +97,7 @@ class CoreReplays:
 def _conditions(wanted: Filter) -> dict[str, Any]:
     keys = wanted.keys
     return {
+        "due": wanted.due,
         "step": wanted.step,
         "code": wanted.code,
         "kind": wanted.kind,

@@ -35,7 +35,7 @@ class SupabaseOutbox:
         return int(self._supabase.call("announce_again", arguments))
 
     def announce_page(self, kind: str, after: str | None, limit: int) -> tuple[str | None, int]:
-        """Mark the next page of uploads unsent; return its last id (None at the end) and its size."""
+        """Mark the next uploads unsent; return the last id (None at the end) and how many."""
         arguments = {"p_kind": kind, "p_after": after, "p_limit": limit}
         (row,) = self._supabase.call("announce_page", arguments)
         return row["after"], row["announced"]
