@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
 _LOOKUP_LIMIT = 100  # identifiers per get_users call (Admin SDK)
+_PAGE = 1000  # accounts per list_users call (Admin SDK)
 _TIMEOUT_S = 10
 
 
@@ -39,6 +40,19 @@ class Accounts:
                 for user in auth.get_users(wanted, app=self._app).users:
                     found[str(user.uid)] = _account(user)
         return found
+
+    def page(self, token: str | None) -> tuple[list[tuple[Account, float]], str | None]:
+        """
+        Return up to 1000 accounts with the times they were created (Unix seconds), and the token of
+        the next page, None at the end.
+        """
+        with translated():
+            page = auth.list_users(page_token=token, max_results=_PAGE, app=self._app)
+        accounts = [
+            (_account(user), (user.user_metadata.creation_timestamp or 0) / 1000)
+            for user in page.users
+        ]
+        return accounts, page.next_page_token or None
 
     def set_claims(self, uid: str, claims: dict[str, Any]) -> None:
         """Replace an account's custom claims: the caller passes the ones to keep too."""

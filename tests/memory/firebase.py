@@ -17,6 +17,7 @@ class MemoryFirebase(Place):
     def __init__(self) -> None:
         super().__init__()
         self.account_rows: dict[str, Account] = {}
+        self.created_at: dict[str, float] = {}  # Unix seconds; what is absent is old
 
     def sign_up(
         self, uid: str, *, email: str | None = None, phone: str | None = None, verified: bool = True
@@ -43,6 +44,17 @@ class MemoryAccounts:
         with self._firebase.effect("accounts.read"):
             rows = self._firebase.account_rows
             return {uid: rows[uid] for uid in uids if uid in rows}
+
+    def page(self, token: str | None) -> tuple[list[tuple[Account, float]], str | None]:
+        """Return up to 1000 accounts with the times they were created, and the next token."""
+        with self._firebase.effect("accounts.page"):
+            rows, start = self._firebase.account_rows, int(token or 0)
+            uids = sorted(rows)[start : start + 1000]
+            created = self._firebase.created_at
+            end = start + 1000
+            return [(rows[u], created.get(u, 0.0)) for u in uids], (
+                str(end) if end < len(rows) else None
+            )
 
     def set_claims(self, uid: str, claims: dict[str, Any]) -> None:
         """Replace an account's custom claims."""
