@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from shared import log, settings
 from shared.errors import RequestError
+from shared.patient_entities import entities_of
 from shared.replaying import replay
 from shared.runtime import endpoint
 from shared.stores.core_replays import CoreReplays, Filter
@@ -42,7 +43,8 @@ def retry(wanted: dict[str, Any] | None, to: Clients) -> dict[str, Any]:
     """Replay what a person wants, or without a wish what is due."""
     replays = CoreReplays(to.core)
     uid = (wanted or {}).pop("uid", None)
-    chosen = Filter(due=True) if wanted is None else Filter(**wanted, keys=_keys(uid, replays, to))
+    keys = None if uid is None else entities_of(uid, to)
+    chosen = Filter(due=True) if wanted is None else Filter(**wanted, keys=keys)
     counts = replay(
         chosen,
         replays=replays,
@@ -79,11 +81,3 @@ def read_filter(body: bytes) -> dict[str, Any] | None:
     if isinstance(older, bool) or not isinstance(older, int | float) or not 0 <= older <= 1e9:
         raise RequestError(422, "older_s", "`older_s` must be a number of seconds")
     return wanted
-
-
-def _keys(uid: str | None, replays: CoreReplays, to: Clients) -> tuple[tuple[str, str], ...] | None:
-    """Return a patient's entities: what core knows, and uploads that never got there."""
-    if uid is None:
-        return None
-    uploads = [("document", key) for key in to.supabase_documents.of_patient(uid)]
-    return tuple(sorted({*replays.of_patient(uid), *uploads}))

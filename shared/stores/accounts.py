@@ -41,13 +41,15 @@ class Accounts:
                     found[str(user.uid)] = _account(user)
         return found
 
-    def page(self, token: str | None) -> tuple[list[tuple[Account, float]], str | None]:
+    def page(
+        self, token: str | None, size: int = _PAGE
+    ) -> tuple[list[tuple[Account, float]], str | None]:
         """
-        Return up to 1000 accounts with the times they were created (Unix seconds), and the token of
-        the next page, None at the end.
+        Return up to `size` (1000 at most) accounts with the times they were created (Unix seconds),
+        and the token of the next page, None at the end.
         """
         with translated():
-            page = auth.list_users(page_token=token, max_results=_PAGE, app=self._app)
+            page = auth.list_users(page_token=token, max_results=size, app=self._app)
         accounts = [
             (_account(user), (user.user_metadata.creation_timestamp or 0) / 1000)
             for user in page.users

@@ -72,8 +72,8 @@ class Report:
 @dataclass(frozen=True, slots=True)
 class Standing:
     """
-    What the ledger knows of an entity; `state` is parked, conflict or None. `tried` is what the last
-    run saw and repaired, if the steps have worked since: seen again, it was in vain.
+    What the ledger knows of an entity; `state` is parked, conflict or None. `tried` is what the
+    last run saw and repaired, if the steps have worked since: seen again, it was in vain.
     """
 
     moving: bool

@@ -45,13 +45,15 @@ class MemoryAccounts:
             rows = self._firebase.account_rows
             return {uid: rows[uid] for uid in uids if uid in rows}
 
-    def page(self, token: str | None) -> tuple[list[tuple[Account, float]], str | None]:
+    def page(
+        self, token: str | None, size: int = 1000
+    ) -> tuple[list[tuple[Account, float]], str | None]:
         """Return up to 1000 accounts with the times they were created, and the next token."""
         with self._firebase.effect("accounts.page"):
             rows, start = self._firebase.account_rows, int(token or 0)
-            uids = sorted(rows)[start : start + 1000]
+            uids = sorted(rows)[start : start + size]
             created = self._firebase.created_at
-            end = start + 1000
+            end = start + size
             return [(rows[u], created.get(u, 0.0)) for u in uids], (
                 str(end) if end < len(rows) else None
             )
