@@ -25,6 +25,11 @@ def prescription_document_id(namespace: UUID, prescription: str) -> str:
     return str(uuid5(namespace, f"prescription/{prescription}"))
 
 
+def canary_document_id(namespace: UUID) -> str:
+    """Return the id of the canary's Supabase document."""
+    return str(uuid5(namespace, "canary/document"))
+
+
 def medication_id(namespace: UUID, document: str, identity: str, ordinal: int) -> str:
     """
     Return the id of one medication of a document.

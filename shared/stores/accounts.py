@@ -56,6 +56,14 @@ class Accounts:
         ]
         return accounts, page.next_page_token or None
 
+    def create(self, uid: str, email: str) -> None:
+        """Create an account under a uid of our choice; one that exists is left alone."""
+        with translated():
+            try:
+                auth.create_user(uid=uid, email=email, app=self._app)
+            except auth.UidAlreadyExistsError:
+                return
+
     def set_claims(self, uid: str, claims: dict[str, Any]) -> None:
         """Replace an account's custom claims: the caller passes the ones to keep too."""
         with translated():

@@ -46,6 +46,10 @@ class SupabaseDocuments:
         """Return the ids of a patient's uploads."""
         return [row["id"] for row in self._supabase.call("patient_documents", {"p_uid": uid})]
 
+    def touch_canary(self, document_id: str, uid: str, run: str) -> None:
+        """Change the canary's upload."""
+        self._supabase.call("touch_canary", {"p_id": document_id, "p_uid": uid, "p_run": run})
+
     def mirror(self, documents: Sequence[Document]) -> None:
         """Upsert mirrors of core prescriptions, each guarded by its version."""
         rows = [

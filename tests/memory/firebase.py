@@ -58,6 +58,12 @@ class MemoryAccounts:
                 str(end) if end < len(rows) else None
             )
 
+    def create(self, uid: str, email: str) -> None:
+        """Create an account under a uid of our choice."""
+        with self._firebase.effect("accounts.create"):
+            if uid not in self._firebase.account_rows:
+                self._firebase.sign_up(uid, email=email, verified=False)
+
     def set_claims(self, uid: str, claims: dict[str, Any]) -> None:
         """Replace an account's custom claims."""
         _check(uid)

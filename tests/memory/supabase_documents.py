@@ -33,6 +33,12 @@ class MemorySupabaseDocuments:
             rows = self._supabase.document_rows.items()
             return [k for k, r in rows if (r["patient_id"], r["origin"]) == (uid, "upload")]
 
+    def touch_canary(self, document_id: str, uid: str, run: str) -> None:
+        """Change the canary's upload."""
+        with self._supabase.effect("supabase_documents.touch_canary"):
+            row = {"id": document_id, "patient_id": uid, "type": "REPORT", "text": run}
+            self._supabase.upload(row | {"structured_json": {"medications": []}})
+
     def mirror(self, documents: Sequence[Document]) -> None:
         """Upsert mirrors of core prescriptions, each guarded by its version."""
         with self._supabase.effect("supabase_documents.mirror"):
