@@ -192,8 +192,10 @@ def test_a_hundred_moved_appointments_fit_into_commits_of_500_writes(
     send("appointment-changed", *[book(to, f"a{number}") for number in range(100)])
     moved = [book(to, f"a{n}", doctor_id=f"other-{n}", user_id="id2") for n in range(100)]
     noted = commits(to)
-    send("appointment-changed", *moved)
-    assert len(noted) == 3  # five writes each and a hundred doctors; then the notes in the inbox
+    # Not through the bus: the runner would halve a batch that is refused as too large.
+    source = to.core_appointments.read([ref.key for ref in moved])
+    to.shown_appointments.show(list(source.values()), {})
+    assert len(noted) == 2  # five writes each, and a hundred doctors
     assert len(shown(to)) == 200
     assert {path.split("/")[1].split("-")[0] for path in shown(to)} == {"other", "u2"}
 
