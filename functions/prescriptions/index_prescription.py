@@ -4,7 +4,7 @@ Make a mirrored prescription searchable.
 On:         prescription-mirrored
 Does:       splits the mirror's text into chunks, embeds those whose text changed, swaps the
             document's chunks as a whole
-Emits:      prescription-indexed; not for a revoked prescription, which must not be announced
+Emits:      prescription-indexed
 Safe twice: deterministic chunk ids and content hashes; the swap holds the document's row and is
             refused when the document moved since it was read
 Gives up:   the provider refuses the text: parked
@@ -67,7 +67,7 @@ def index_prescriptions(
 def _outcome(ref: Ref, source: Prescription | None, became: Became | None) -> Outcome:
     if source is None:
         return gone(ref)
-    if source.revoked:
+    if source.revoked:  # not forwarded: nobody is to be told of it as if it were valid
         return Outcome(Ref(ref.kind, ref.key, source.version), "gone", "prescription_revoked")
     if isinstance(became, SyncError):
         return failed(ref, became)

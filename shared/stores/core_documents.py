@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from shared.runner import Batch
     from shared.stores.core import CoreDatabase
 
+# An older version than the stored one is no news, nor is one older than what was parked: written, it
+# would have the ledger say "done" and forget that the newer one could not be stored.
+#
 # A document's set of medications is replaced as a whole. Their ids say which medicine a row is, so
 # an unchanged row keeps its start date and reminders, a changed frequency or a reading in doubt
 # switches reminders off, and a medicine that is no longer read goes. jsonb_populate_recordset casts
@@ -32,6 +35,7 @@ with given as (
   select g.* from given g
   left join sync.ledger l on l.kind = 'document' and l.key = g.id and l.step = %(step)s
   where coalesce(l.source_version, 0) <= g.version
+    and not coalesce(l.state = 'parked' and l.seen_version > g.version, false)
 ), homed as (
   select f.*, p.id as patient from fresh f
   join users u on u.firebase_uid = f.uid join patients p on p.user_id = u.id
@@ -100,6 +104,7 @@ with given as (
   select g.* from given g
   left join sync.ledger l on l.kind = 'document' and l.key = g.id and l.step = %(step)s
   where coalesce(l.source_version, 0) <= g.version
+    and not coalesce(l.state = 'parked' and l.seen_version > g.version, false)
 ), medication as (
   delete from medications m using fresh f where m.document_id = f.id
 ), reading as (
@@ -128,7 +133,7 @@ class CoreDocuments:
         Write documents with their medications; return the outcomes, which are in the ledger.
 
         A document whose patient core does not know yet is "retrying"; one that core has in a newer
-        version is left as it is, and done.
+        version, or that was parked in a newer version, is left as it is, and done.
         """
         rows = self._core.write(
             _STORE,

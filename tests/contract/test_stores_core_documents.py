@@ -195,3 +195,20 @@ def test_a_document_uploaded_again_after_its_deletion_stays(at_core: CoreWorld) 
     store(at_core, document(8, medicine("Paracetamol")))
     at_core.documents.remove(batch(STEP), [Ref("document", D1, 6)])
     assert names(at_core) == ["Paracetamol"]
+
+
+def test_a_read_older_than_what_was_parked_changes_nothing(at_core: CoreWorld) -> None:
+    store(at_core, document(1, medicine("Paracetamol")))
+    newer = Ref("document", D1, 3)
+    at_core.ledger.record(batch(STEP), [Outcome(newer, "parked", "document_type_unknown")])
+
+    assert store(at_core, document(2, medicine("Ibuprofen"))) == [
+        Outcome(Ref("document", D1, 2), "done")
+    ]
+    at_core.documents.remove(batch(STEP), [Ref("document", D1, 2)])
+
+    assert names(at_core) == ["Paracetamol"]
+    assert at_core.standing("document", D1, STEP) == ("parked", 1, 3, 1, "document_type_unknown")
+    store(at_core, document(3, medicine("Aspirin")))
+    assert names(at_core) == ["Aspirin"]
+    assert at_core.standing("document", D1, STEP) == ("done", 3, 3, 0, None)
