@@ -38,6 +38,11 @@ def pdf_path(bucket: str, uid: str, prescription: str) -> str:
     return f"{bucket}/{uid}/prescriptions/{prescription}.pdf"
 
 
+def canary_document_id(namespace: UUID) -> str:
+    """Return the id of the canary's Supabase document."""
+    return str(uuid5(namespace, "canary/document"))
+
+
 def medication_id(namespace: UUID, document: str, identity: str, ordinal: int) -> str:
     """
     Return the id of one medication of a document.

@@ -37,6 +37,7 @@ class Outcome:
     code: str | None = None
     conflicts: tuple[Conflict, ...] = ()
     retry_after: float | None = None
+    exhausted: bool = False  # parked because its deliveries ran out, not because it can never work
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,11 +9,12 @@ write and publish must not end the chain.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from shared.errors import ContendedError, TransientError
 from shared.events import Event, Ref, events
 from shared.outcomes import FORWARDED, Outcome, Outcomes, failed, with_state
+from shared.pauses import not_before
 
 Work = Callable[["Batch"], Outcomes]
 Publish = Callable[[Sequence[Event]], None]  # returns when the bus has accepted all
@@ -63,7 +64,7 @@ class Runner:
         forward = tuple(o.ref for o in outcomes if o.state in FORWARDED)
         out = [e for topic in self.emits for e in events(topic, forward, event.traceparent)]
         if waiting and len(waiting) < len(outcomes):
-            out += events(event.topic, [o.ref for o in waiting], event.traceparent)
+            out += _later(event, waiting)
         if out:
             self.publish(out)
         if waiting and len(waiting) == len(outcomes):
@@ -109,3 +110,11 @@ class Runner:
             if with_state(outcomes, "parked"):
                 raise
         return outcomes
+
+
+def _later(event: Event, waiting: Sequence[Outcome]) -> list[Event]:
+    """Return the message for what must wait; it says for how long, where a provider said so."""
+    refs = [outcome.ref for outcome in waiting]
+    stay = max((outcome.retry_after or 0 for outcome in waiting), default=0)
+    attributes = not_before(stay) if stay else {}
+    return [replace(e, attributes=attributes) for e in events(event.topic, refs, event.traceparent)]

@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from shared import caller, catalog, clients, log, transport
+from shared import caller, catalog, clients, log, pauses, transport
 from shared.errors import PermanentError, RequestError, TransientError
 from shared.events import Ref, decode
 from shared.outcomes import Outcome, Outcomes, unknown_code
@@ -82,6 +82,7 @@ def deliver(
         to.ledger.record(Batch(name, (unreadable.ref,), ""), [unreadable])
         log.event("unreadable", severity="ERROR", step=name, code=error.code)
         return [unreadable]
+    pauses.respect(name, event, message.attempt, to.ledger)
     runner = Runner(
         name,
         function.emits,

@@ -27,6 +27,10 @@ FCM_URL               optional: another Cloud Messaging endpoint (the local stac
 GOOGLE_CLOUD_PROJECT  project of the topics and of Firebase
 CALLED_BY             the account that may call this function (required on Cloud Run)
 GOOGLE_KEYS_URL       optional: where the keys of OIDC tokens are fetched
+OUTBOX_RETENTION_DAYS optional: deleted entities' outbox rows are kept so long, default 30
+REPLAYS_PER_RUN       optional: parked entities that one run of retry_failed replays, default 1000
+REPLAYS_PER_SECOND    optional: and how fast, default 100
+CANARY_TRAVEL_S       optional: seconds the canary has for every chain, default 120
 CORE_POOL_SIZE        optional: connections per instance, default 4 (the catalog's concurrency)
 """
 
@@ -67,3 +71,16 @@ def id_namespace() -> UUID:
 def revision() -> str:
     """Return the function's version, as Cloud Run names it; recorded in the journal."""
     return optional("K_REVISION", "local")
+
+
+def outbox_retention_days() -> int:
+    """Return after how many days an announced deletion is forgotten."""
+    return positive("OUTBOX_RETENTION_DAYS", 30)
+
+
+def positive(name: str, default: int) -> int:
+    """Return a whole number above zero, or raise SettingMissingError naming the setting."""
+    text = optional(name, str(default))
+    if not text.isascii() or not text.isdigit() or not int(text):
+        raise SettingMissingError(name)
+    return int(text)

@@ -47,7 +47,8 @@ class Options:
     stack_file: Path = REPOSITORY / "build" / "stack.json"
     max_attempts: int | None = None
     max_backoff_s: int | None = None
-    schedule_period_s: float = 1.0
+    schedule_period_s: float = 1.0  # how long a minute of a cron lasts
+    unscheduled: frozenset[str] = frozenset({"run_canary"})  # the stores are empty until one acts
 
 
 class Stack:
@@ -106,7 +107,11 @@ class Stack:
         )
         self._scheduler = Scheduler(
             self.url("steps"),
-            [f.name for f in catalog.load().functions.values() if f.trigger["kind"] == "schedule"],
+            {
+                f.name: f.trigger["cron"]
+                for f in catalog.load().functions.values()
+                if f.trigger["kind"] == "schedule" and f.name not in self.options.unscheduled
+            },
             self.options.schedule_period_s,
         )
         self.write_stack_file()

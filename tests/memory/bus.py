@@ -46,7 +46,8 @@ class Delivery:
             "publishTime": "2026-05-01T10:00:00.000Z",
         }
         subscription = f"projects/{PROJECT}/subscriptions/{self.function.replace('_', '-')}"
-        return json.dumps({"message": message, "subscription": subscription}).encode()
+        wrapper = {"message": message, "subscription": subscription}
+        return json.dumps(wrapper | {"deliveryAttempt": self.attempt}).encode()
 
 
 class MemoryBus(Place):

@@ -41,6 +41,8 @@ class LedgerRow:
     seen_version: int
     attempts: int
     error_code: str | None
+    exhausted: bool = False
+    next_retry_at: float | None = None  # a provider's wait; replays are the real ledger's
 
 
 @dataclass(frozen=True)
@@ -173,6 +175,10 @@ class MemoryCore(Place):
             max(known.seen_version, ref.version),
             known.attempts + 1 if failing else 0,
             outcome.code,
+            outcome.exhausted,
+            self.clock() + outcome.retry_after
+            if outcome.state == "retrying" and outcome.retry_after
+            else None,
         )
         return True
 

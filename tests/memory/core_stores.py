@@ -47,6 +47,13 @@ class MemoryLedger:
                 if row and row.state == "retrying" and row.error_code
             }
 
+    def pause(self, step: str, refs: Sequence[Ref]) -> float:
+        """Return for how many more seconds a provider asked the step to wait."""
+        with self._core.effect("ledger.pause"):
+            rows = [self._core.ledger_rows.get((ref.kind, ref.key, step)) for ref in refs]
+            until = [r.next_retry_at for r in rows if r and r.state == "retrying"]
+            return max([0.0, *(at - self._core.clock() for at in until if at is not None)])
+
 
 class MemoryCoreOutbox:
     """Claims and settles core's outbox rows."""
@@ -63,6 +70,31 @@ class MemoryCoreOutbox:
         """Mark rows as sent."""
         with self._core.effect("core_outbox.settle"):
             self._core.outbox.settle(token, list(sent))
+
+    def announce_again(self, kind: str, keys: Sequence[str]) -> int:
+        """Mark entities unsent, at a new version."""
+        with self._core.effect("core_outbox.announce_again"):
+            return self._announce_again(kind, keys)
+
+    def announce_page(self, kind: str, after: str | None, limit: int) -> tuple[str | None, int]:
+        """Mark the next page of a kind unsent."""
+        with self._core.effect("core_outbox.announce_page"):
+            uids = {row["firebase_uid"] for row in self._core.user_rows.values()} - {None}
+            keys = {"user": uids, "prescription": set(self._core.prescription_rows)}[kind]
+            page = sorted(key for key in keys if key > (after or ""))[:limit]
+            return (page[-1] if page else None), self._announce_again(kind, page)
+
+    def purge(self, days: int, limit: int) -> int:
+        """Forget deletions announced long ago."""
+        with self._core.effect("core_outbox.purge"):
+            return self._core.outbox.purge(days, limit)
+
+    def _announce_again(self, kind: str, keys: Sequence[str]) -> int:
+        for key in sorted(set(keys)):
+            row = self._core.outbox.rows.get((kind, key))
+            version, deleted = self._core.next_version(), bool(row and row.deleted)
+            self._core.outbox.note(kind, key, version, deleted=deleted)
+        return len(set(keys))
 
 
 class MemoryCorePrescriptions:

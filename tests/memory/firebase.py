@@ -19,6 +19,7 @@ class MemoryFirebase(Place):
         super().__init__()
         self.account_rows: dict[str, Account] = {}
         self.documents: dict[str, Snapshot] = {}  # by path
+        self.created_at: dict[str, float] = {}  # Unix seconds; what is absent is old
 
     def sign_up(
         self, uid: str, *, email: str | None = None, phone: str | None = None, verified: bool = True
@@ -58,6 +59,25 @@ class MemoryAccounts:
         with self._firebase.effect("accounts.read"):
             rows = self._firebase.account_rows
             return {uid: rows[uid] for uid in uids if uid in rows}
+
+    def page(
+        self, token: str | None, size: int = 1000
+    ) -> tuple[list[tuple[Account, float]], str | None]:
+        """Return up to 1000 accounts with the times they were created, and the next token."""
+        with self._firebase.effect("accounts.page"):
+            rows, start = self._firebase.account_rows, int(token or 0)
+            uids = sorted(rows)[start : start + size]
+            created = self._firebase.created_at
+            end = start + size
+            return [(rows[u], created.get(u, 0.0)) for u in uids], (
+                str(end) if end < len(rows) else None
+            )
+
+    def create(self, uid: str, email: str) -> None:
+        """Create an account under a uid of our choice."""
+        with self._firebase.effect("accounts.create"):
+            if uid not in self._firebase.account_rows:
+                self._firebase.sign_up(uid, email=email, verified=False)
 
     def set_claims(self, uid: str, claims: dict[str, Any]) -> None:
         """Replace an account's custom claims."""

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import argparse
 import json
+import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from infra.local.demo.apps import Backend, EdgeFunction, PatientApp
@@ -22,7 +23,7 @@ from infra.local.demo.people import papers, people, summary
 from infra.local.demo.stores import Stores, read
 from infra.local.demo.timing import Chain, chains
 from infra.local.demo.visits import Told, make_visits
-from infra.local.processes import StartError
+from infra.local.processes import StartError, base_environment
 from infra.local.stack import REPOSITORY, Stack
 from infra.local.toolchain import ToolMissingError, say
 from shared import catalog
@@ -43,13 +44,13 @@ def main() -> int:
         parser.error("--patients must be at least 1")
     try:
         with Stack() as stack:
-            return demonstrate(stack.describe(), arguments.patients)
+            return demonstrate(stack.describe(), arguments.patients, stack.settings())
     except (ToolMissingError, StartError) as error:
         print(f"demo: {error}\n(logs of the local stack: build/stack-logs)", file=sys.stderr)
         return 1
 
 
-def demonstrate(stack: dict[str, Any], patients: int) -> int:
+def demonstrate(stack: dict[str, Any], patients: int, settings: Mapping[str, str]) -> int:
     """Act, wait, compare, report."""
     began = time.monotonic()
     progress = CoreProgress(CoreDatabase(stack["core_dsn"]))
@@ -64,12 +65,13 @@ def demonstrate(stack: dict[str, Any], patients: int) -> int:
     stores = read(stack)
     found = disagreements(stores) + notice_disagreements(stores, told)
     result = _result(stores, patients, found, counts, time.monotonic() - began)
+    result["drift"] = drift(settings)
     _table(chains(stack))
     for line in found[:20]:
         print(f"  disagrees: {line}")
     RESULT.parent.mkdir(exist_ok=True)
     RESULT.write_text(json.dumps(result, indent=2) + "\n")
-    agreed = not (result["disagreements"] or result["parked"] or result["pending"])
+    agreed = not any(result[key] for key in ("disagreements", "parked", "pending", "drift"))
     print(
         f"\n{'The three stores agree.' if agreed else 'The stores do NOT agree.'}"
         f" {result['users']} users, {result['documents']} documents,"
@@ -79,6 +81,17 @@ def demonstrate(stack: dict[str, Any], patients: int) -> int:
         f" in {result['seconds']} s (build/demo.json)"
     )
     return 0 if agreed else 1
+
+
+def drift(settings: Mapping[str, str]) -> int:
+    """Return how many comparisons of the sync's own reconciliation find something."""
+    command = [sys.executable, "-m", "infra.reconcile", "--dry-run", "--grace", "0"]
+    done = subprocess.run(
+        command, env=base_environment(**settings), cwd=REPOSITORY, check=False, text=True,
+        stdout=subprocess.PIPE,
+    )  # fmt: skip
+    print("\nreconciliation\n" + "".join(f"  {line}\n" for line in done.stdout.splitlines()))
+    return done.returncode
 
 
 def act(stack: dict[str, Any], patients: int, settle: Callable[[], dict[str, int]]) -> list[Told]:
