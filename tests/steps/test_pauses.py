@@ -26,6 +26,7 @@ def arrange(to: MemoryClients) -> None:
     core.outbox.rows.clear()
     fail(to.memory_embedder, "embedder.embed", WAIT)
     to.publish([Event("prescription-changed", (REF,), new_traceparent())])
+    to.bus.deliver(to, to.bus.pending.pop(0))  # its PDF copied
     to.bus.deliver(to, to.bus.pending.pop(0))  # mirrored
 
 
