@@ -1,13 +1,14 @@
-"""Firebase Auth in memory."""
+"""Firebase in memory: Auth's accounts and Firestore's documents."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from shared.errors import PermanentError
+from shared.errors import ContendedError, PermanentError
 from shared.models import Account
+from shared.stores.firestore import MAX_WRITES, REMOVED, Snapshot, Write
 from tests.memory.place import Place
 
 
@@ -18,6 +19,7 @@ class MemoryFirebase(Place):
         super().__init__()
         self.account_rows: dict[str, Account] = {}
         self.created_at: dict[str, float] = {}  # Unix seconds; what is absent is old
+        self.documents: dict[str, Snapshot] = {}  # by path
 
     def sign_up(
         self, uid: str, *, email: str | None = None, phone: str | None = None, verified: bool = True
@@ -29,6 +31,19 @@ class MemoryFirebase(Place):
     def delete(self, uid: str) -> None:
         """Delete an account."""
         del self.account_rows[uid]
+
+    def put_document(self, path: str, fields: Mapping[str, Any]) -> None:
+        """Write a document as an app does; like every write it moves the update time."""
+        self.documents[path] = Snapshot(dict(fields), self.next_version())
+
+    def document(self, path: str) -> dict[str, Any] | None:
+        """Return a document's fields."""
+        known = self.documents.get(path)
+        return known.data if known else None
+
+    def under(self, prefix: str) -> dict[str, dict[str, Any]]:
+        """Return the documents whose path begins so."""
+        return {p: s.data for p, s in self.documents.items() if p.startswith(prefix) and s.data}
 
 
 class MemoryAccounts:
@@ -77,3 +92,35 @@ class MemoryAccounts:
 def _check(uid: str) -> None:
     if not 0 < len(uid) <= 128:  # the Admin SDK refuses it before it asks
         raise PermanentError("firebase_invalid_argument")
+
+
+class MemoryFirestore:
+    """Reads and writes documents by path."""
+
+    def __init__(self, firebase: MemoryFirebase) -> None:
+        self._firebase = firebase
+
+    def read(self, paths: Iterable[str]) -> dict[str, Snapshot]:
+        """Return a snapshot for every path."""
+        with self._firebase.effect("firestore.read"):
+            return {at: self._firebase.documents.get(at, Snapshot(None)) for at in paths}
+
+    def commit(self, writes: Sequence[Write]) -> None:
+        """Carry out all writes or none."""
+        assert 0 < len(writes) <= MAX_WRITES
+        with self._firebase.effect("firestore.commit"):
+            documents = self._firebase.documents
+            if any(w.since and w.since != documents.get(w.path, Snapshot(None)) for w in writes):
+                raise ContendedError("firestore_moved_on")
+            for write in writes:
+                if write.data is None:
+                    documents.pop(write.path, None)
+                    continue
+                before = write.since.data if write.since else None
+                fields = {
+                    k: v for k, v in ((before or {}) | write.data).items() if v is not REMOVED
+                }
+                self._firebase.put_document(write.path, fields)
+
+    def close(self) -> None:
+        """Nothing is open."""
