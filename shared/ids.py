@@ -27,11 +27,6 @@ def prescription_document_id(namespace: UUID, prescription: str) -> str:
     return str(uuid5(namespace, f"prescription/{prescription}"))
 
 
-def canary_document_id(namespace: UUID) -> str:
-    """Return the id of the canary's Supabase document."""
-    return str(uuid5(namespace, "canary/document"))
-
-
 def pdf_path(bucket: str, uid: str, prescription: str) -> str:
     """
     Return where in Storage the copy of a prescription's PDF lies: bucket/<uid>/prescriptions/...
@@ -41,6 +36,11 @@ def pdf_path(bucket: str, uid: str, prescription: str) -> str:
     if "/" in uid or uid in {".", ".."}:
         raise PermanentError("uid_not_a_folder")
     return f"{bucket}/{uid}/prescriptions/{prescription}.pdf"
+
+
+def canary_document_id(namespace: UUID) -> str:
+    """Return the id of the canary's Supabase document."""
+    return str(uuid5(namespace, "canary/document"))
 
 
 def medication_id(namespace: UUID, document: str, identity: str, ordinal: int) -> str:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from shared.runner import Batch
     from shared.stores.core import CoreDatabase
 
-# An older version than the stored one is no news, nor is one older than what was parked: written, it
+# An older version than the stored one is no news, nor is one older than what was parked: written,
 # would have the ledger say "done" and forget that the newer one could not be stored.
 #
 # A document's set of medications is replaced as a whole. Their ids say which medicine a row is, so

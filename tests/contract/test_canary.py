@@ -72,13 +72,18 @@ def test_a_step_that_stands_still_is_named_within_two_periods_and_cleared_when_i
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    period(to), period(to)
+    period(to)
+    period(to)
     consumers = catalog.Catalog.consumers
+
+    def deaf(self: catalog.Catalog, topic: str) -> list[catalog.Function]:
+        return [f for f in consumers(self, topic) if f.name != step]
+
     with monkeypatch.context() as broken:
         broken.setattr(
             catalog.Catalog,
             "consumers",
-            lambda self, topic: [f for f in consumers(self, topic) if f.name != step],
+            deaf,
         )
         patrol(to)
         to.run()  # the step's subscription is gone: nobody hears the topic

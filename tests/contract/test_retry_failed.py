@@ -84,4 +84,4 @@ def test_a_wrong_wish_is_refused_with_the_field_and_the_rule(
 ) -> None:
     answer = http.post("/", data=body)
     assert answer.status_code == status
-    assert word in answer.json["message"]
+    assert word in answer.get_json()["message"]

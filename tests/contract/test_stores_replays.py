@@ -32,7 +32,7 @@ class Parked:
         self.slept: list[float] = []
 
     def park(self, *keys: str, step: str = "store_user", kind: str = "user", **how: Any) -> None:
-        given = {"code": "core_unreachable", "exhausted": True} | how
+        given: dict[str, Any] = {"code": "core_unreachable", "exhausted": True} | how
         outcomes = [Outcome(Ref(kind, key, 7), "parked", **given) for key in keys]
         self.ledger.record(Batch(step, tuple(o.ref for o in outcomes), TRACE), outcomes)
 

@@ -18,8 +18,8 @@ class MemoryFirebase(Place):
     def __init__(self) -> None:
         super().__init__()
         self.account_rows: dict[str, Account] = {}
-        self.created_at: dict[str, float] = {}  # Unix seconds; what is absent is old
         self.documents: dict[str, Snapshot] = {}  # by path
+        self.created_at: dict[str, float] = {}  # Unix seconds; what is absent is old
 
     def sign_up(
         self, uid: str, *, email: str | None = None, phone: str | None = None, verified: bool = True

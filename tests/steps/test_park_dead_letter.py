@@ -74,7 +74,10 @@ def test_a_dead_letter_delivered_twice_parks_once(to: MemoryClients) -> None:
     for _ in range(2):
         letter(to, "mirror-user", Ref("user", "u1", 5))
     assert standing(to, "u1").state == "parked"
-    assert [step for _, _, step in to.memory_core.ledger_rows] == ["mirror_user", "park_dead_letter"]
+    assert [step for _, _, step in to.memory_core.ledger_rows] == [
+        "mirror_user",
+        "park_dead_letter",
+    ]
 
 
 @pytest.mark.parametrize("subscription", ["", "no-such-step", "mirror_user; drop table"])
