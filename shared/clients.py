@@ -7,6 +7,7 @@ Every SDK is imported inside the property that needs it: a function pays only fo
 
 from __future__ import annotations
 
+import time
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -42,6 +43,10 @@ if TYPE_CHECKING:
 
 class Clients:
     """Composition root of a deployed function."""
+
+    def now(self) -> float:
+        """Return the time in Unix seconds."""
+        return time.time()
 
     @cached_property
     def publisher(self) -> Publisher:

@@ -10,7 +10,6 @@ count is sent (the emulator), every delivery may be a repeated one.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -26,21 +25,21 @@ class Ledger(Protocol):
     def pause(self, step: str, refs: Sequence[Ref]) -> float: ...
 
 
-def not_before(seconds: float) -> dict[str, str]:
-    """Return the attribute that makes a message wait from now on."""
-    return {NOT_BEFORE: f"{time.time() + min(seconds, LONGEST_S):.0f}"}
+def not_before(seconds: float, now: float) -> dict[str, str]:
+    """Return the attribute that makes a message wait for so long; `now` is in Unix seconds."""
+    return {NOT_BEFORE: f"{now + min(seconds, LONGEST_S):.0f}"}
 
 
-def respect(step: str, event: Event, attempt: int, ledger: Ledger) -> None:
+def respect(step: str, event: Event, attempt: int, ledger: Ledger, now: float) -> None:
     """Raise TransientError (too_early) while a provider's wait for one of these entities lasts."""
-    wait = _named(event.attributes.get(NOT_BEFORE, ""))
+    wait = _named(event.attributes.get(NOT_BEFORE, ""), now)
     if wait <= 0 and attempt != 1:
         wait = ledger.pause(step, event.refs)
     if wait > 0:
         raise TransientError("too_early", retry_after=wait)
 
 
-def _named(stamp: str) -> float:
+def _named(stamp: str, now: float) -> float:
     """Return the seconds until a time; one that is no time, or implausibly far, is no wait."""
-    wait = int(stamp) - time.time() if stamp.isascii() and stamp.isdigit() else 0.0
+    wait = int(stamp) - now if stamp.isascii() and stamp.isdigit() else 0.0
     return wait if wait < 2 * LONGEST_S else 0.0

@@ -60,7 +60,7 @@ PROJECTIONS: Mapping[str, Projection] = {
             "prescription",
             "core",
             "supabase",
-            ("mirror_prescription", "index_prescription"),
+            ("copy_prescription_pdf", "mirror_prescription", "index_prescription"),
             ids.prescription_document_id,
         ),
     )

@@ -31,11 +31,15 @@ class Outbox(Protocol):
 
     def settle(self, token: str, sent: Sequence[Ref]) -> None: ...
 
+
+class SweptOutbox(Outbox, Protocol):
+    """An outbox that the schedule also tidies."""
+
     def purge(self, days: int, limit: int) -> int: ...
 
 
 def sweep(
-    name: str, place: str, outbox: Outbox, publish: Publish, record: Record, *, budget_s: float
+    name: str, place: str, outbox: SweptOutbox, publish: Publish, record: Record, *, budget_s: float
 ) -> dict[str, int]:
     """Do all of a scheduled relay's work for one place; return what it answers."""
 
@@ -46,10 +50,10 @@ def sweep(
 
     topics = catalog.load().announced_by(place)
     sent = drain(outbox, publish, topics, budget_s=budget_s, park=park)
-    purged = outbox.purge(settings.outbox_retention_days(), _PURGE)
+    outbox.purge(settings.outbox_retention_days(), _PURGE)
     if sent:
         log.event("relayed", step=name, count=sent)
-    return {"announced": sent, "purged": purged}
+    return {"announced": sent}
 
 
 def drain(

@@ -8,6 +8,7 @@ write and publish must not end the chain.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -50,6 +51,7 @@ class Runner:
     work: Work
     publish: Publish
     record: Record
+    now: Callable[[], float] = time.time
 
     def run(self, event: Event) -> list[Outcome]:
         """
@@ -64,12 +66,19 @@ class Runner:
         forward = tuple(o.ref for o in outcomes if o.state in FORWARDED)
         out = [e for topic in self.emits for e in events(topic, forward, event.traceparent)]
         if waiting and len(waiting) < len(outcomes):
-            out += _later(event, waiting)
+            out += self._later(event, waiting)
         if out:
             self.publish(out)
         if waiting and len(waiting) == len(outcomes):
             raise RefusedError(waiting)
         return outcomes
+
+    def _later(self, event: Event, waiting: Sequence[Outcome]) -> list[Event]:
+        """Return the message for what must wait; it says for how long, where a provider said so."""
+        refs = [outcome.ref for outcome in waiting]
+        stay = max((outcome.retry_after or 0 for outcome in waiting), default=0)
+        given = not_before(stay, self.now()) if stay else {}
+        return [replace(e, attributes=given) for e in events(event.topic, refs, event.traceparent)]
 
     def _attempt(self, event: Event, refs: tuple[Ref, ...]) -> list[Outcome]:
         """
@@ -110,11 +119,3 @@ class Runner:
             if with_state(outcomes, "parked"):
                 raise
         return outcomes
-
-
-def _later(event: Event, waiting: Sequence[Outcome]) -> list[Event]:
-    """Return the message for what must wait; it says for how long, where a provider said so."""
-    refs = [outcome.ref for outcome in waiting]
-    stay = max((outcome.retry_after or 0 for outcome in waiting), default=0)
-    attributes = not_before(stay) if stay else {}
-    return [replace(e, attributes=attributes) for e in events(event.topic, refs, event.traceparent)]

@@ -82,13 +82,14 @@ def deliver(
         to.ledger.record(Batch(name, (unreadable.ref,), ""), [unreadable])
         log.event("unreadable", severity="ERROR", step=name, code=error.code)
         return [unreadable]
-    pauses.respect(name, event, message.attempt, to.ledger)
+    pauses.respect(name, event, message.attempt, to.ledger, to.now())
     runner = Runner(
         name,
         function.emits,
         functools.partial(_call, work, to),
         publish=to.publish,
         record=to.ledger.record,
+        now=to.now,
     )
     return runner.run(event)
 

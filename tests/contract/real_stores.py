@@ -14,10 +14,14 @@ from shared.reconciliations import reconciliation
 from shared.relay import drain
 from shared.stores.core import CoreDatabase
 from shared.stores.core_findings import Finding, Report
+from shared.stores.inboxes import Inboxes
+from shared.stores.shown_appointments import ShownAppointments
 from shared.stores.supabase import Supabase
 from tests.memory.bus import MemoryBus
 from tests.memory.embedder import MemoryEmbedder
-from tests.memory.firebase import MemoryAccounts, MemoryFirebase
+from tests.memory.files import MemoryPdfSources, MemoryStorage
+from tests.memory.firebase import MemoryAccounts, MemoryFirebase, MemoryFirestore
+from tests.memory.messaging import MemoryMessaging
 
 Sql = psycopg.Connection[dict[str, Any]]
 
@@ -59,6 +63,7 @@ class RealStores(Clients):
     def __init__(self, core: CoreDatabase, sql: Sql, supabase: Supabase, supabase_sql: Sql) -> None:
         self.firebase = MemoryFirebase()
         self.bus = MemoryBus(max_attempts=5)
+        firestore = MemoryFirestore(self.firebase)
         self.core_sql, self.supabase_sql = sql, supabase_sql
         vars(self).update(
             core=core,
@@ -66,6 +71,12 @@ class RealStores(Clients):
             accounts=MemoryAccounts(self.firebase),
             publisher=self.bus,
             embedder=MemoryEmbedder(),
+            firestore=firestore,
+            shown_appointments=ShownAppointments(firestore),
+            inboxes=Inboxes(firestore),
+            messaging=MemoryMessaging(),
+            pdf_sources=MemoryPdfSources(),
+            storage=MemoryStorage(),
         )
 
     def run(self) -> None:

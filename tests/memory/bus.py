@@ -59,6 +59,8 @@ class MemoryBus(Place):
         self.messages: list[tuple[str, bytes, dict[str, str]]] = []
         self.pending: list[Delivery] = []
         self.refusals: list[tuple[str, str]] = []  # step and code
+        self.patient = True  # waits before a redelivery as long as the step asked
+        self.waited = 0.0  # seconds
         self._max_attempts = max_attempts
 
     def publish(self, events: Sequence[Event]) -> None:
@@ -96,6 +98,8 @@ class MemoryBus(Place):
             runtime.deliver(function.name, work(function), to, delivery.body(), headers)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - the entry point answers 5xx
             self.refusals.append((function.name, _code(error)))
+            if self.patient:
+                self.waited += getattr(error, "retry_after", None) or 0
             self._again(function, delivery)
             return False
         except BaseException:  # the process is gone: nobody answered

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from shared.clients import Clients
 from shared.stores.inboxes import Inboxes
 from shared.stores.shown_appointments import ShownAppointments
@@ -66,6 +68,12 @@ class MemoryClients(Clients):
             supabase_outbox=MemorySupabaseOutbox(self.memory_supabase),
             embedder=self.memory_embedder,
         )
+
+        self.memory_core.clock = lambda: time.monotonic() + self.bus.waited
+
+    def now(self) -> float:
+        """Return the time of this deployment."""
+        return self.memory_core.clock()
 
     @property
     def places(self) -> tuple[Place, ...]:

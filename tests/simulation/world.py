@@ -34,6 +34,7 @@ from tests.simulation.race import Pause, race
 MAX_ATTEMPTS = 5  # deliveries before a dead letter: few, so that histories reach it
 WEBHOOK_SECRET = "secret of the simulation"
 _TICK_S = 0.001
+_NAMED_WAIT_S = 2.0
 
 
 @dataclass
@@ -194,6 +195,8 @@ class World:
         except Crash:
             self.to.bus._again(function, delivery)
             raise
+        if status == 429:
+            self.now += _NAMED_WAIT_S  # Pub/Sub's backoff outlasts the wait that a provider named
         if status != 204:
             self.to.bus._again(function, delivery)
 

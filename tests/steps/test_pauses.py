@@ -20,14 +20,15 @@ REF = Ref("prescription", "p1", 1)
 
 def arrange(to: MemoryClients) -> None:
     core = to.memory_core
+    to.bus.patient = False
     core.put_user("id1", firebase_uid="u1")
     core.put_patient("id1", "patient1")
     core.put_prescription("p1", "id1", summary={"diagnosis": "rest"})
     core.outbox.rows.clear()
     fail(to.memory_embedder, "embedder.embed", WAIT)
     to.publish([Event("prescription-changed", (REF,), new_traceparent())])
-    to.bus.deliver(to, to.bus.pending.pop(0))  # its PDF copied
-    to.bus.deliver(to, to.bus.pending.pop(0))  # mirrored
+    for _ in range(2):  # the PDF is copied, the mirror written
+        to.bus.deliver(to, to.bus.pending.pop(0))
 
 
 def test_a_repeated_delivery_within_the_wait_is_refused_without_asking_the_provider(
@@ -58,9 +59,9 @@ def test_a_delivery_without_a_count_may_be_a_repeated_one(to: MemoryClients) -> 
     core = to.memory_core
     core.record("s", "", [Outcome(REF, "retrying", "x_y", retry_after=40)])
     event = Event("t", (REF,), new_traceparent())
-    respect("s", event, 1, to.ledger)
+    respect("s", event, 1, to.ledger, to.now())
     with pytest.raises(TransientError, match="too_early"):
-        respect("s", event, 0, to.ledger)
+        respect("s", event, 0, to.ledger, to.now())
 
 
 def test_what_is_split_off_says_until_when_to_wait() -> None:
@@ -80,10 +81,10 @@ def test_the_attribute_is_respected_without_any_read_and_nonsense_is_ignored(
     to.memory_core.hook = lambda moment, name: effects.append(name)
 
     def arrive(stamp: str) -> None:
-        respect("s", Event("t", (REF,), "", {NOT_BEFORE: stamp}), 1, to.ledger)
+        respect("s", Event("t", (REF,), "", {NOT_BEFORE: stamp}), 1, to.ledger, time.time())
 
     with pytest.raises(TransientError, match="too_early") as refused:
-        arrive(not_before(40)[NOT_BEFORE])
+        arrive(not_before(40, time.time())[NOT_BEFORE])
     assert 38 < (refused.value.retry_after or 0) < 42
     for stamp in ("", "soon", "-5", "1e9", "²", str(int(time.time()) - 1), "9" * 30):
         arrive(stamp)

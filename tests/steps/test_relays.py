@@ -15,6 +15,8 @@ from shared.relay import drain
 from tests.memory import faults
 from tests.memory.clients import MemoryClients
 
+CORE_TOPICS = catalog.load().announced_by("core")
+SUPABASE_TOPICS = catalog.load().announced_by("supabase")
 Http = Callable[[str], FlaskClient]
 CORE_TOPICS = catalog.load().announced_by("core")
 

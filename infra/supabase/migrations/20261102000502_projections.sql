@@ -66,7 +66,7 @@ select d.id as at, d.id::text as entity, coalesce(d.source_version, 0)::text as 
        jsonb_build_array(coalesce(d.source_version, 0)::text, d.patient_id,
          sync.canonical_json(d.structured_json),
          coalesce(
-           (select count(*) = max(c.chunk_index) + 1 and bool_and(c.patient_id = d.patient_id)
+           (select count(c.chunk_index) = max(c.chunk_index) + 1 and bool_and(c.patient_id = d.patient_id)
             from public.rag_chunks c where c.document_id = d.id),
            to_jsonb(d) ->> 'revoked_at' is not null)
        )::text as canonical
