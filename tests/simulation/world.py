@@ -317,7 +317,8 @@ def _taken(pending: list[Any], pick: int) -> Any:
 
 def _push_request(body: bytes) -> Any:
     """Return as much of a request as the entry point of a step looks at: there are very many."""
-    return SimpleNamespace(get_data=lambda: body, headers={"Content-Type": "application/json"})
+    headers = {"Content-Type": "application/json"}
+    return SimpleNamespace(get_data=lambda: body, headers=headers, host="simulation")
 
 
 def _signed_request(body: bytes) -> Request:
