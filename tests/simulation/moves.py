@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+
 @dataclass(frozen=True)
 class Fault:
     """What strikes a call at its `at`-th effect (from 1). The kinds are in faults.py."""

@@ -65,9 +65,7 @@ def _acknowledge_unknown_errors(self: Runner, event: Event) -> list[Outcome]:
         return list(refused.outcomes)
 
 
-def _forward_changes_only(
-    batch: Batch, *, accounts: Any, users: Any, namespace: Any
-) -> Outcomes:
+def _forward_changes_only(batch: Batch, *, accounts: Any, users: Any, namespace: Any) -> Outcomes:
     before = users.read([ref.key for ref in batch.refs])
     result = _store_users(batch, accounts=accounts, users=users, namespace=namespace)
     after = users.read([ref.key for ref in batch.refs])

@@ -127,9 +127,7 @@ class World:
     def calling(self, name: str, faults: tuple[Fault, ...], pause: Pause | None) -> Iterator[None]:
         """Around a call in this thread: its faults strike, and a crash ends it."""
         self.told.append(name)
-        self._attempts[threading.get_ident()] = Attempt(
-            faults, pause, len(self.told) - 1, self.now
-        )
+        self._attempts[threading.get_ident()] = Attempt(faults, pause, len(self.told) - 1, self.now)
         try:
             yield
         except Crash:

@@ -157,7 +157,9 @@ def _medications(world: World, key: str, stored: Row) -> Iterator[Finding]:
     """Compare a stored document's medications with what its own structured data lists."""
     rows = world.to.memory_core.medication_rows.values()
     found = Counter(row["name"] for row in rows if row["document_id"] == key)
-    listed = Counter({(m["name"], m["frequency"]) for m in stored["structured_json"]["medications"]})
+    listed = Counter(
+        {(m["name"], m["frequency"]) for m in stored["structured_json"]["medications"]}
+    )
     wanted = Counter(name for name, _ in listed)
     if found != wanted:
         law = "duplicate_effects" if found - wanted else "agreement"

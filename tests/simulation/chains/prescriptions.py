@@ -123,15 +123,23 @@ def _findings(world: World) -> Iterator[Finding]:
         if row.get("status") == "REVOKED":
             yield from _hidden(world, key, "revoked", _mirrors(world, key))
         else:
-            lasting = frozenset({"pdf_bucket_not_allowed"}) if _is_elsewhere(row) else frozenset[str]()
+            lasting = (
+                frozenset({"pdf_bucket_not_allowed"}) if _is_elsewhere(row) else frozenset[str]()
+            )
             yield from (replace(found, lasting=lasting) for found in _of(world, key, row))
     for key in [key for keys in _deleted(world).values() for key in keys]:
         yield from _hidden(world, key, "deleted", _mirrors(world, key))
         if _mirrors(world, key):
             yield Finding(("prescription", key), "deleted, and in Supabase", steps=_MIRRORED)
     for topic, (kind, key), began in world.announced:
-        if kind == "prescription" and topic in _ANNOUNCING and began > _revoked(world).get(key, began):
-            yield Finding((kind, key), f"announced by {topic} after it was revoked", law="unsafe_order")
+        if (
+            kind == "prescription"
+            and topic in _ANNOUNCING
+            and began > _revoked(world).get(key, began)
+        ):
+            yield Finding(
+                (kind, key), f"announced by {topic} after it was revoked", law="unsafe_order"
+            )
 
 
 def _is_elsewhere(row: Row) -> bool:
@@ -141,7 +149,9 @@ def _is_elsewhere(row: Row) -> bool:
 def _hidden(world: World, key: str, why: str, mirrors: list[Row]) -> Iterator[Finding]:
     """See that a prescription that holds no more is shown nowhere."""
     at, steps = ("prescription", key), _INDEXED
-    chunks = [at for at in world.to.memory_supabase.chunk_rows if at[0] in {m["id"] for m in mirrors}]
+    chunks = [
+        at for at in world.to.memory_supabase.chunk_rows if at[0] in {m["id"] for m in mirrors}
+    ]
     if any(not mirror["revoked"] for mirror in mirrors):
         yield Finding(at, f"{why}, and still shown", law="unsafe_order", steps=steps)
     if chunks:
