@@ -18,11 +18,15 @@ if TYPE_CHECKING:
     from shared.publisher import Publisher
     from shared.stores.accounts import Accounts
     from shared.stores.core import CoreDatabase
+    from shared.stores.core_conflicts import CoreConflicts
+    from shared.stores.core_doctors import CoreDoctors
     from shared.stores.core_documents import CoreDocuments
     from shared.stores.core_outbox import CoreOutbox
     from shared.stores.core_prescriptions import CorePrescriptions
+    from shared.stores.core_profiles import CoreProfiles
     from shared.stores.core_users import CoreUsers
     from shared.stores.ledger import Ledger
+    from shared.stores.profiles import Profiles
     from shared.stores.supabase import Supabase
     from shared.stores.supabase_documents import SupabaseDocuments
     from shared.stores.supabase_outbox import SupabaseOutbox
@@ -65,6 +69,30 @@ class Clients:
         from shared.stores.core_users import CoreUsers
 
         return CoreUsers(self.core)
+
+    @cached_property
+    def profiles(self) -> Profiles:
+        from shared.stores.profiles import Profiles
+
+        return Profiles()
+
+    @cached_property
+    def core_profiles(self) -> CoreProfiles:
+        from shared.stores.core_profiles import CoreProfiles
+
+        return CoreProfiles(self.core)
+
+    @cached_property
+    def core_doctors(self) -> CoreDoctors:
+        from shared.stores.core_doctors import CoreDoctors
+
+        return CoreDoctors(self.core)
+
+    @cached_property
+    def core_conflicts(self) -> CoreConflicts:
+        from shared.stores.core_conflicts import CoreConflicts
+
+        return CoreConflicts(self.core)
 
     @cached_property
     def core_documents(self) -> CoreDocuments:
