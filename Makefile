@@ -4,7 +4,7 @@ VENV := .venv/bin
 export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo dev test check format requirements clean
+.PHONY: help setup demo dev test check format package terraform requirements clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -25,6 +25,12 @@ check: setup ## Lint, formatting and types
 	@$(VENV)/ruff check --quiet
 	@$(VENV)/ruff format --check --quiet
 	@$(VENV)/basedpyright --level error
+
+package: setup ## Build build/functions.zip, the same bytes for the same sources
+	@$(VENV)/python -m infra.package
+
+terraform: setup ## Check the Terraform: format, validate, tests with mocked providers
+	@infra/terraform_check.sh
 
 format: setup ## Format the code
 	@$(VENV)/ruff check --fix --quiet

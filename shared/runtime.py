@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from shared import catalog, clients, log, transport
+from shared import caller, catalog, clients, log, transport
 from shared.errors import PermanentError, RequestError, TransientError
 from shared.events import Ref, decode
 from shared.outcomes import Outcome, Outcomes, unknown_code
@@ -39,6 +39,7 @@ def step(work: StepWork) -> Callable[[Request], Answer]:
         began = time.monotonic()
         log.quiet_vendors()
         try:
+            caller.verify(request.headers.get("Authorization", ""), request.host)
             outcomes = deliver(
                 name, work, clients.current(), request.get_data(), dict(request.headers)
             )
@@ -46,6 +47,8 @@ def step(work: StepWork) -> Callable[[Request], Answer]:
             code = refused.outcomes[0].code or "refused"
             status = 500 if code.startswith("unknown_") else 503  # our bug, or a fault of others
             return _refuse(name, code, refused.retry_after, status)
+        except RequestError as error:
+            return _reject(name, error)
         except TransientError as error:
             return _refuse(name, error.code, error.retry_after)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - the host outlives any step
@@ -101,12 +104,11 @@ def endpoint(work: Endpoint) -> Callable[[Request], Answer]:
     def entry(request: Request) -> Answer:
         log.quiet_vendors()
         try:
+            if not catalog.load().functions[name].trigger.get("public"):
+                caller.verify(request.headers.get("Authorization", ""), request.host)
             return _json(200, work(request, clients.current()))
         except RequestError as error:
-            log.event(
-                "rejected", severity="WARNING", step=name, code=error.code, status=error.status
-            )
-            return _json(error.status, {"error": error.code, "message": error.message})
+            return _reject(name, error)
         except TransientError as error:
             return _refuse(name, error.code, error.retry_after)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - the host outlives any step
@@ -121,6 +123,11 @@ def _refuse(name: str, code: str, retry_after: float | None, status: int = 503) 
     if retry_after:
         headers["Retry-After"] = str(round(retry_after) or 1)
     return body, status, headers
+
+
+def _reject(name: str, error: RequestError) -> Answer:
+    log.event("rejected", severity="WARNING", step=name, code=error.code, status=error.status)
+    return _json(error.status, {"error": error.code, "message": error.message})
 
 
 def _json(status: int, body: dict[str, Any]) -> Answer:

@@ -13,6 +13,8 @@ WEBHOOK_SECRET        one or two comma-separated HMAC secrets (two while rotatin
 ID_NAMESPACE          secret UUID from which deterministic ids are derived; never change it
 FINGERPRINT_KEY       optional key of the uid fingerprints in logs; without it none are logged
 GOOGLE_CLOUD_PROJECT  project of the topics and of Firebase
+CALLED_BY             the account that may call this function (required on Cloud Run)
+GOOGLE_KEYS_URL       optional: where the keys of OIDC tokens are fetched
 CORE_POOL_SIZE        optional: connections per instance, default 4 (the catalog's concurrency)
 """
 

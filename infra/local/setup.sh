@@ -8,6 +8,9 @@ usable() {
   "$1" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' >/dev/null 2>&1
 }
 
+wanted=$(cksum <requirements-dev.txt)
+if [ "$(cat .venv/complete 2>/dev/null)" = "$wanted" ] && usable .venv/bin/python; then exit 0; fi
+
 python=""
 for candidate in "${PYTHON:-}" python3 python3.13 python3.12 python3.11 python; do
   if [ -n "$candidate" ] && usable "$candidate"; then python=$candidate; break; fi
@@ -16,9 +19,6 @@ if [ -z "$python" ]; then
   echo "setup: needs Python 3.11, 3.12 or 3.13 (set PYTHON to one that is not on PATH)" >&2
   exit 1
 fi
-
-wanted="$("$python" -c 'import sys; print(sys.version)') $(cksum <requirements-dev.txt)"
-if [ -f .venv/complete ] && [ "$(cat .venv/complete)" = "$wanted" ]; then exit 0; fi
 
 echo "setup: installing the Python packages into .venv (one to three minutes, once)" >&2
 rm -rf .venv

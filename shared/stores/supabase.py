@@ -89,8 +89,8 @@ def _rest_error(code: str) -> SyncError:
 
 def _auth_error(status: int, code: str) -> SyncError:
     name = f"supabase_{code}"
-    if status == 500 and code == "unexpected_failure":
-        return ContendedError(name)  # also how GoTrue reports an id or a contact taken meanwhile
+    if code in {"email_exists", "phone_exists"} or (status, code) == (500, "unexpected_failure"):
+        return ContendedError(name)  # taken since it was looked up: GoTrue's words for a lost race
     if status == 429 or status >= 500 or status in {401, 403, 408}:
         return TransientError(name)
     return PermanentError(name)

@@ -40,7 +40,7 @@ class SupabaseUsers:
         ]
 
     def create(self, user_id: str, attributes: dict[str, Any]) -> None:
-        """Create the user. Raise ContendedError when one of this id was made meanwhile."""
+        """Create the user. Raise ContendedError when its id or a contact was taken meanwhile."""
         self._supabase.create_user({"id": user_id} | attributes)
 
     def update(self, user_id: str, attributes: dict[str, Any]) -> None:

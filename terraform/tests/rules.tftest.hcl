@@ -54,7 +54,9 @@ run "a_deadline_below_pubsubs_is_refused" {
 
   variables {
     catalog = merge(var.catalog, {
-      defaults = merge(var.catalog.defaults, { ack_deadline_s = 9, timeout_s = 9 })
+      functions = merge(var.catalog.functions, {
+        store_user = merge(var.catalog.functions.store_user, { ack_deadline_s = 9, timeout_s = 9 })
+      })
     })
   }
   expect_failures = [terraform_data.catalog]

@@ -14,9 +14,9 @@ import pytest
 
 from shared.events import Ref
 from tests.contract.postgres_core_world import PostgresCoreWorld
-from tests.contract.supabase_worlds import HttpSupabaseWorld
+from tests.contract.supabase_worlds import HttpSupabaseWorld, MemorySupabaseWorld
 
-REAL = {"core": "postgres", "supabase": "http"}
+FOUR = ("core in memory", "core", "supabase in memory", "supabase")
 
 
 @dataclass
@@ -63,17 +63,16 @@ class Source:
 )
 def _source(request: pytest.FixtureRequest) -> Source:
     from tests.contract.memory_core_world import MemoryCoreWorld
-    from tests.contract.supabase_worlds import MemorySupabaseWorld
 
     def asked(name: str) -> Any:
         return request.getfixturevalue(name)
 
     match request.param:
-        case "core-memory":
+        case "core in memory":
             return Source(MemoryCoreWorld(), "user")
-        case "core-real":
+        case "core":
             return Source(PostgresCoreWorld(asked("core"), asked("sql")), "user")
-        case "supabase-memory":
+        case "supabase in memory":
             return Source(MemorySupabaseWorld(), "document")
         case _:
             world = HttpSupabaseWorld(asked("supabase"), asked("supabase_sql"))

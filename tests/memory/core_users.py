@@ -15,8 +15,6 @@ from tests.memory.core import MemoryCore, Row, digits, taken
 if TYPE_CHECKING:
     from shared.runner import Batch
 
-Given = tuple[Account, str, str]
-
 
 class MemoryCoreUsers:
     """Stores and reads core users."""
@@ -29,7 +27,9 @@ class MemoryCoreUsers:
         with self._core.effect("core_users.ticket"):
             return self._core.next_version()
 
-    def store(self, batch: Batch, accounts: Sequence[Given], version: int) -> list[Outcome]:
+    def store(
+        self, batch: Batch, accounts: Sequence[tuple[Account, str, str]], version: int
+    ) -> list[Outcome]:
         """Upsert users and their patient rows, given as (account, user id, patient id)."""
         with self._core.effect("core_users.store"):
             fresh = [
@@ -66,7 +66,7 @@ class MemoryCoreUsers:
             ]
         )
 
-    def _allowed(self, given: Given, clashes: tuple[Conflict, ...]) -> Row:
+    def _allowed(self, given: tuple[Account, str, str], clashes: tuple[Conflict, ...]) -> Row:
         """Return the user's row as it is to be: without the contacts that others hold."""
         account, user_id, _ = given
         held = {clash.field for clash in clashes}

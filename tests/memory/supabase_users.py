@@ -41,7 +41,7 @@ class MemorySupabaseUsers:
                 raise PermanentError("supabase_validation_failed")
             for name, value in (("email", email), ("phone", phone)):
                 if self._holder(name, value):
-                    raise PermanentError(f"supabase_{name}_exists")
+                    raise ContendedError(f"supabase_{name}_exists")
             if user_id in self._supabase.auth_users:
                 raise ContendedError("supabase_unexpected_failure")
             providers = [name for name, value in (("email", email), ("phone", phone)) if value]

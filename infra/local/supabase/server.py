@@ -92,6 +92,8 @@ class Supabase:
             raise AuthError(504, "request_timeout", "Processing this request timed out") from None
         except DatabaseAwayError:
             raise AuthError(503, "unexpected_failure", "The database is away") from None
+        except psycopg.Error:  # a trigger of the project on auth.users refused, for example
+            raise AuthError(500, "unexpected_failure", "Database error") from None
 
 
 def _translated(error: psycopg.Error, *, anonymous: bool) -> RestError:

@@ -34,9 +34,11 @@ def _client(stand_in: Project) -> Generator[Client]:
 @pytest.fixture(name="fault")
 def _fault(stand_in: Project) -> Any:
     """Posts a fault; returns the status of the answer."""
-    return lambda **given: (
-        httpx.post(f"{stand_in.url}/__fault", json=given, trust_env=False).status_code
-    )
+
+    def post(**given: Any) -> int:
+        return httpx.post(f"{stand_in.url}/__fault", json=given, trust_env=False).status_code
+
+    return post
 
 
 def code_of(query: Any) -> str | None:

@@ -1,0 +1,126 @@
+"""
+Prove that the tests notice: break one setting at a time, and see the named run go red.
+
+`python -m terraform.tests.mutate [WORD ...]` runs all mutations, or those whose run, file or text
+holds a word. Each is made on a copy that keeps only the runs it needs: a file's first run, which
+applies, and the one that is to fail. The unbroken copy must pass first.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from terraform.tests.mutations import MUTATIONS, Mutation
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def main() -> int:
+    """Run the mutations; return 1 when one goes unnoticed."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=_AsWritten)
+    parser.add_argument("words", nargs="*", metavar="WORD", help="only mutations that hold a word")
+    parser.add_argument(
+        "--checker",
+        default=str(ROOT / "infra" / "terraform_check.sh"),
+        help="program that checks the repository whose folder it is given",
+    )
+    arguments = parser.parse_args()
+    chosen = [m for m in MUTATIONS if not arguments.words or _holds(m, arguments.words)]
+    began = time.monotonic()
+    failure = _check_unbroken(arguments.checker)
+    if failure:
+        print(f"the unbroken configuration fails:\n{failure}")
+        return 1
+    unnoticed = [m for m in chosen if not _noticed(m, arguments.checker)]
+    seconds = round(time.monotonic() - began)
+    print(f"{len(chosen) - len(unnoticed)} of {len(chosen)} mutations noticed in {seconds} s")
+    return 1 if unnoticed or not chosen else 0
+
+
+class _AsWritten(argparse.RawDescriptionHelpFormatter):
+    """Keeps the docstring's line breaks."""
+
+
+def _holds(mutation: Mutation, words: list[str]) -> bool:
+    text = "\n".join(mutation)
+    return any(word in text for word in words)
+
+
+def _check_unbroken(checker: str) -> str:
+    with tempfile.TemporaryDirectory() as folder:
+        copy = _copy(Path(folder))
+        result = _run(checker, copy)
+        return "" if result.returncode == 0 else result.stdout
+
+
+def _noticed(mutation: Mutation, checker: str) -> bool:
+    with tempfile.TemporaryDirectory() as folder:
+        copy = _copy(Path(folder))
+        _keep_run(copy / "terraform" / "tests", mutation.run)
+        path = copy / mutation.file
+        text = path.read_text(encoding="utf-8")
+        if text.count(mutation.old) != 1:
+            print(
+                f"STALE    {mutation.file}: {mutation.old!r} is there {text.count(mutation.old)}x"
+            )
+            return False
+        path.write_text(text.replace(mutation.old, mutation.new), encoding="utf-8")
+        # The layout of a mutation is not the point, and would fail before any test runs.
+        subprocess.run(
+            ["terraform", "fmt", str(copy / "terraform")], capture_output=True, check=True
+        )
+        result = _run(checker, copy)
+    if result.returncode != 0 and f'run "{mutation.run}"... fail' in result.stdout:
+        print(f"noticed  {mutation.run}: {mutation.old!r} -> {mutation.new!r}", flush=True)
+        return True
+    print(f"MISSED   {mutation.run}: {mutation.old!r} -> {mutation.new!r}\n{result.stdout}")
+    return False
+
+
+def _copy(folder: Path) -> Path:
+    """Copy what the checker reads. A repository of its own: a checker may list files with git."""
+    shutil.copytree(ROOT / "terraform", folder / "terraform", ignore=_unversioned)
+    (folder / "shared").mkdir()
+    shutil.copy(ROOT / "shared" / "catalog.json", folder / "shared")
+    subprocess.run(["git", "init", "--quiet", str(folder)], check=True)
+    return folder
+
+
+def _unversioned(_folder: str, names: list[str]) -> set[str]:
+    return {name for name in names if name == "__pycache__" or name.startswith(".terraform")}
+
+
+def _keep_run(folder: Path, run: str) -> None:
+    """Leave only the file that holds a run, with its first run and that one."""
+    found = False
+    for path in folder.glob("*.tftest.hcl"):
+        head, *runs = re.split(r"^(?=run \")", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
+        kept = [text for text in runs if text.startswith(f'run "{run}" {{')]
+        if not kept:
+            path.unlink()
+            continue
+        found = True
+        path.write_text(head + "".join(dict.fromkeys([runs[0], *kept])), encoding="utf-8")
+    if not found:
+        raise SystemExit(f"no run is named {run!r}")
+
+
+def _run(checker: str, repository: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [checker, str(repository)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,147 @@
+"""
+Firebase accounts, in memory and through the Admin SDK.
+
+The Admin SDK talks to a few lines that answer as Identity Toolkit does (accounts:lookup and
+accounts:update); the end-to-end tests run it on the real emulator.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Generator
+from typing import Any
+
+import firebase_admin
+import pytest
+
+from infra.local.loopback import LoopbackServer, Request, Response
+from shared.errors import PermanentError, TransientError
+from shared.models import Account
+from shared.stores.accounts import Accounts
+from tests.memory.firebase import MemoryAccounts, MemoryFirebase
+
+PATH = "/identitytoolkit.googleapis.com/v1/projects/demo-test/accounts"
+
+
+class IdentityToolkit:
+    """Serves the accounts of a MemoryFirebase; `refuse` makes it answer an error instead."""
+
+    def __init__(self, firebase: MemoryFirebase) -> None:
+        self.firebase = firebase
+        self.refuse: tuple[int, str] | None = None
+
+    def answer(self, request: Request) -> Response:
+        if self.refuse:
+            status, code = self.refuse
+            return _json(status, {"error": {"code": status, "message": code, "status": code}})
+        body = json.loads(request.body)
+        rows = self.firebase.account_rows
+        if request.path == f"{PATH}:lookup":
+            return _json(200, {"users": [_user(rows[k]) for k in body["localId"] if k in rows]})
+        uid = body["localId"]
+        if request.path != f"{PATH}:update" or uid not in rows:
+            return _json(400, {"error": {"code": 400, "message": "USER_NOT_FOUND"}})
+        MemoryAccounts(self.firebase).set_claims(uid, json.loads(body["customAttributes"]))
+        return _json(200, {"localId": uid})
+
+
+def _json(status: int, body: dict[str, Any]) -> Response:
+    return Response(status, json.dumps(body).encode(), {"Content-Type": "application/json"})
+
+
+def _user(account: Account) -> dict[str, Any]:
+    return {
+        "localId": account.uid,
+        "email": account.email and account.email.upper(),
+        "phoneNumber": account.phone,
+        "emailVerified": account.verified,
+        "customAttributes": json.dumps(account.claims),
+    }
+
+
+@pytest.fixture(name="firebase")
+def _firebase() -> MemoryFirebase:
+    return MemoryFirebase()
+
+
+@pytest.fixture(name="toolkit")
+def _toolkit(firebase: MemoryFirebase) -> IdentityToolkit:
+    return IdentityToolkit(firebase)
+
+
+@pytest.fixture(name="sdk")
+def _sdk(toolkit: IdentityToolkit, monkeypatch: pytest.MonkeyPatch) -> Generator[Accounts]:
+    """The real store, its SDK pointed at the toolkit."""
+    with LoopbackServer(0, toolkit.answer) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        monkeypatch.setenv("FIREBASE_AUTH_EMULATOR_HOST", f"127.0.0.1:{server.port}")
+        accounts = Accounts()
+        yield accounts
+        firebase_admin.delete_app(accounts._app)
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture(name="accounts", params=["memory", "sdk"])
+def _accounts(request: pytest.FixtureRequest, firebase: MemoryFirebase) -> Any:
+    return MemoryAccounts(firebase) if request.param == "memory" else request.getfixturevalue("sdk")
+
+
+def test_accounts_are_read_by_uid_with_contacts_in_normal_form(
+    accounts: Any, firebase: MemoryFirebase
+) -> None:
+    firebase.sign_up("u1", email="asha@example.com", phone="+919876543210")
+    firebase.sign_up("u2", phone="+919876543211", verified=False)
+    firebase.sign_up("u3")
+    assert accounts.read(["u1", "u2", "u3", "nobody"]) == {
+        "u1": Account("u1", "asha@example.com", "+919876543210", verified=True, claims={}),
+        "u2": Account("u2", None, "+919876543211", verified=False, claims={}),
+        "u3": Account("u3", None, None, verified=True, claims={}),
+    }
+
+
+def test_more_accounts_than_one_lookup_takes_are_all_read(
+    accounts: Any, firebase: MemoryFirebase
+) -> None:
+    uids = [f"u{number}" for number in range(130)]
+    for uid in uids:
+        firebase.sign_up(uid)
+    assert set(accounts.read(uids)) == set(uids)
+
+
+def test_claims_are_replaced_as_a_whole(accounts: Any, firebase: MemoryFirebase) -> None:
+    firebase.sign_up("u1")
+    accounts.set_claims("u1", {"role": "authenticated", "plan": "free"})
+    accounts.set_claims("u1", {"role": "authenticated"})
+    assert accounts.read(["u1"])["u1"].claims == {"role": "authenticated"}
+
+
+def test_the_claims_of_an_account_that_is_gone_cannot_be_set(accounts: Any) -> None:
+    with pytest.raises(PermanentError, match="firebase_user_gone"):
+        accounts.set_claims("u1", {"role": "authenticated"})
+
+
+def test_a_uid_that_no_account_can_have_is_refused_for_good(accounts: Any) -> None:
+    with pytest.raises(PermanentError, match="firebase_invalid_argument"):
+        accounts.read(["x" * 129])
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "expected"),
+    [
+        (429, "RESOURCE_EXHAUSTED", "firebase_quota"),
+        (502, "BAD_GATEWAY", "firebase_unknown"),
+        (401, "UNAUTHENTICATED", "firebase_unauthenticated"),
+        (403, "PERMISSION_DENIED", "firebase_permission_denied"),
+    ],
+)
+def test_a_refusal_of_the_service_is_tried_again_and_carries_no_text(
+    sdk: Accounts, toolkit: IdentityToolkit, status: int, code: str, expected: str
+) -> None:
+    toolkit.refuse = (status, code)
+    with pytest.raises(TransientError) as raised:
+        sdk.read(["u1"])
+    assert str(raised.value) == expected
+    assert raised.value.__suppress_context__

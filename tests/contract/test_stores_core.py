@@ -1,0 +1,103 @@
+"""Core's connection: what its errors become, and that nothing of a row's content is in them."""
+
+from __future__ import annotations
+
+from typing import Any, LiteralString
+
+import psycopg
+import pytest
+
+from infra.local.processes import free_port
+from shared.errors import ContendedError, PermanentError, SyncError, TransientError
+from shared.stores.core import CoreDatabase
+
+SECRET = "asha.secret@example.com"
+
+
+def refused(core: CoreDatabase, statement: LiteralString, **values: Any) -> SyncError:
+    with pytest.raises(SyncError) as raised:
+        core.write(statement, values)
+    assert raised.value.__suppress_context__
+    assert SECRET not in repr(raised.value)
+    return raised.value
+
+
+def test_a_lost_race_for_a_unique_value_is_contention(
+    core: CoreDatabase, sql: psycopg.Connection[dict[str, Any]]
+) -> None:
+    sql.execute("insert into users (id, role, email) values ('a', 'PATIENT', %s)", [SECRET])
+    error = refused(
+        core, "insert into users (id, role, email) values ('b', 'PATIENT', %(e)s)", e=SECRET
+    )
+    assert (type(error), error.code) == (ContendedError, "core_23505")
+
+
+def test_a_missing_parent_is_waited_for(core: CoreDatabase) -> None:
+    error = refused(core, "insert into patients (id, user_id) values ('p', 'nobody')")
+    assert (type(error), error.code) == (TransientError, "core_parent_missing")
+
+
+@pytest.mark.parametrize(
+    ("statement", "code"),
+    [
+        ("insert into users (id, role) values (%(v)s, 'NO_SUCH_ROLE')", "core_22p02"),
+        ("insert into users (id, role, language) values (%(v)s, 'PATIENT', null)", "core_23502"),
+    ],
+)
+def test_a_value_that_core_can_never_hold_is_permanent(
+    core: CoreDatabase, statement: LiteralString, code: str
+) -> None:
+    error = refused(core, statement, v=SECRET)
+    assert (type(error), error.code) == (PermanentError, code)
+
+
+def test_a_value_that_cannot_even_be_sent_is_permanent(core: CoreDatabase) -> None:
+    error = refused(core, "select %(v)s::text", v=f"{SECRET}\0")
+    assert (type(error), error.code) == (PermanentError, "core_rejected_value")
+
+
+@pytest.mark.parametrize(
+    ("statement", "code"),
+    [
+        ("select no_such_column from users", "core_42703"),
+        ("delete from no_such_table", "core_42p01"),
+    ],
+)
+def test_our_own_mistakes_never_lose_an_entity(
+    core: CoreDatabase, statement: LiteralString, code: str
+) -> None:
+    error = refused(core, statement)
+    assert error.code == code
+    assert isinstance(error, TransientError)
+
+
+def test_a_core_that_does_not_answer_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    core = CoreDatabase(f"postgresql://nobody@127.0.0.1:{free_port()}/core?connect_timeout=1")
+    core._pool.timeout = 0.3
+    with pytest.raises(TransientError, match="core_unreachable"):
+        core.read("select 1", {})
+    core.close()
+
+
+def test_a_killed_connection_is_tried_again_and_the_next_one_works(
+    core: CoreDatabase, sql: psycopg.Connection[dict[str, Any]]
+) -> None:
+    (row,) = core.read("select pg_backend_pid() as pid", {})
+    sql.execute("select pg_terminate_backend(%s)", [row["pid"]])
+    with pytest.raises(TransientError):
+        core.read("select 1", {})
+    assert core.read("select 1 as one", {}) == [{"one": 1}]
+
+
+def test_a_failed_statement_leaves_nothing_behind(
+    core: CoreDatabase, sql: psycopg.Connection[dict[str, Any]]
+) -> None:
+    refused(core, "insert into users (id, role) values ('a', 'PATIENT'), ('a', 'PATIENT')")
+    assert sql.execute("select * from users").fetchall() == []
+    assert core.write("select 1 as one", {}, lock=["a"]) == [{"one": 1}]
+
+
+def test_what_the_sync_writes_is_marked_for_its_transaction_only(core: CoreDatabase) -> None:
+    origin: LiteralString = "select current_setting('sync.origin', true) as origin"
+    assert core.write(origin, {}) == [{"origin": "sync"}]
+    assert core.read(origin, {}) == [{"origin": ""}]

@@ -1,0 +1,86 @@
+"""The embeddings provider: in memory, and the `openai` client over the stand-in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+import pytest
+
+from infra.local.processes import free_port
+from shared.embeddings import MODEL, Embedder
+from shared.errors import PermanentError, TransientError
+from tests.contract.conftest import Launcher
+from tests.memory.embedder import SIZE, MemoryEmbedder
+
+
+@pytest.fixture(scope="session", name="provider")
+def _provider(launcher: Launcher) -> str:
+    port = free_port()
+    launcher.make("embeddings", "--port", str(port)).start()
+    return f"http://127.0.0.1:{port}"
+
+
+@pytest.fixture(name="openai")
+def _openai(provider: str, monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.setenv("OPENAI_API_KEY", "a key of the tests")
+    monkeypatch.setenv("OPENAI_BASE_URL", f"{provider}/v1")
+    embedder = Embedder()
+    yield embedder
+    embedder._client.close()
+
+
+@pytest.fixture(name="embedder", params=["memory", "openai"])
+def _embedder(request: pytest.FixtureRequest) -> Any:
+    return MemoryEmbedder() if request.param == "memory" else request.getfixturevalue("openai")
+
+
+def fail(provider: str, **fault: Any) -> None:
+    httpx.post(f"{provider}/__fault", json=fault, trust_env=False).raise_for_status()
+
+
+def test_every_text_gets_a_vector_in_order(embedder: Any) -> None:
+    one, two, again = embedder.embed(["one", "two", "one"])
+    assert [len(one), len(two)] == [SIZE, SIZE]
+    assert one == again
+    assert one != two
+    assert embedder.embed(["two"]) == [two]
+    assert embedder.model == MODEL
+
+
+def test_more_texts_than_one_request_takes_are_all_embedded(openai: Embedder) -> None:
+    vectors = openai.embed([f"text {number}" for number in range(2049)])
+    assert len(vectors) == 2049
+    assert vectors[2048] == openai.embed(["text 2048"])[0]
+
+
+def test_a_rate_limit_says_when_to_come_back(openai: Embedder, provider: str) -> None:
+    fail(provider, status=429, retry_after=7)
+    with pytest.raises(TransientError, match="embeddings_rate_limit") as raised:
+        openai.embed(["one"])
+    assert raised.value.retry_after == 7
+
+
+def test_an_empty_account_is_not_hammered(openai: Embedder, provider: str) -> None:
+    body = {"error": {"code": "insufficient_quota", "message": "x", "type": "insufficient_quota"}}
+    fail(provider, status=429, body=body)
+    with pytest.raises(TransientError, match="embeddings_quota") as raised:
+        openai.embed(["one"])
+    assert (raised.value.retry_after or 0) >= 600
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [(500, "embeddings_http_500"), (401, "embeddings_http_401"), (0, "embeddings_unreachable")],
+)
+def test_a_failure_of_the_provider_is_tried_again(
+    openai: Embedder, provider: str, status: int, code: str
+) -> None:
+    fail(provider, status=status)
+    with pytest.raises(TransientError, match=code):
+        openai.embed(["one"])
+
+
+def test_a_text_that_the_provider_refuses_is_refused_for_good(openai: Embedder) -> None:
+    with pytest.raises(PermanentError, match="embeddings_refused_input"):
+        openai.embed([" ".join(["word"] * 20_000)])

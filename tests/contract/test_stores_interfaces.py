@@ -1,0 +1,48 @@
+"""The stores in memory offer exactly what the real ones offer."""
+
+from __future__ import annotations
+
+import inspect
+from functools import cached_property
+from importlib import import_module
+from typing import Any
+
+import pytest
+
+from shared.clients import Clients
+from tests.memory.clients import MemoryClients
+
+STORES = {
+    "accounts": "shared.stores.accounts.Accounts",
+    "ledger": "shared.stores.ledger.Ledger",
+    "core_users": "shared.stores.core_users.CoreUsers",
+    "core_documents": "shared.stores.core_documents.CoreDocuments",
+    "core_prescriptions": "shared.stores.core_prescriptions.CorePrescriptions",
+    "core_outbox": "shared.stores.core_outbox.CoreOutbox",
+    "supabase_users": "shared.stores.supabase_users.SupabaseUsers",
+    "supabase_documents": "shared.stores.supabase_documents.SupabaseDocuments",
+    "supabase_outbox": "shared.stores.supabase_outbox.SupabaseOutbox",
+}
+OTHERS = {"publisher", "core", "supabase", "embedder"}  # the bus, two places, the provider
+
+
+def methods(kind: type) -> dict[str, Any]:
+    """Return the signatures of a class's own public methods, as written."""
+    return {
+        name: inspect.signature(member)
+        for name, member in vars(kind).items()
+        if inspect.isfunction(member) and not name.startswith("_")
+    }
+
+
+@pytest.mark.parametrize("name", STORES)
+def test_a_store_in_memory_has_the_methods_of_the_real_one(name: str) -> None:
+    module, _, real = STORES[name].rpartition(".")
+    in_memory = type(getattr(MemoryClients(), name))
+    assert methods(in_memory) == methods(getattr(import_module(module), real))
+
+
+def test_every_client_of_a_step_is_there_in_memory() -> None:
+    offered = {n for n, member in vars(Clients).items() if isinstance(member, cached_property)}
+    assert offered == STORES.keys() | OTHERS
+    assert offered <= vars(MemoryClients()).keys()

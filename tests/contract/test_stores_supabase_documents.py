@@ -1,0 +1,150 @@
+"""Supabase documents: uploads read, mirrors of core written, in memory and over HTTP."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from uuid import UUID
+
+import pytest
+
+from shared.errors import PermanentError
+from shared.models import Document
+from tests.contract.supabase_worlds import SupabaseWorld
+
+UPLOAD, OTHER, MIRROR = (str(UUID(int=n)) for n in (1, 2, 3))
+
+
+def mirror(version: int, text: str = "Prescription of 2026-05-01") -> Document:
+    return Document(
+        id=MIRROR,
+        patient_uid="uid-of-Firebase_28chars",
+        type="prescription",
+        file_url=None,
+        text=text,
+        structured={"diagnosis": "Viral fever"},
+        confidence=1.0,
+        created_at="2026-05-01T10:00:00.000Z",
+        version=version,
+    )
+
+
+def read(at_supabase: SupabaseWorld, key: str = MIRROR) -> Document | None:
+    return at_supabase.documents.read([key]).get(key)
+
+
+def test_an_upload_is_read_as_it_was_written(at_supabase: SupabaseWorld) -> None:
+    structured = {"medications": [{"name": "Paracetamol", "strength": None}]}
+    at_supabase.upload(
+        {
+            "id": UPLOAD,
+            "patient_id": "u1",
+            "type": "lab_report",
+            "file_url": "documents/a b.pdf",
+            "text": "Hémoglobine 12,5 g/dL\n\u0939",
+            "structured_json": structured,
+            "ocr_confidence": 0.85,
+        }
+    )
+    found = read(at_supabase, UPLOAD)
+    assert found is not None
+    assert (found.patient_uid, found.type, found.file_url) == (
+        "u1",
+        "lab_report",
+        "documents/a b.pdf",
+    )
+    assert (found.text, found.structured, found.confidence) == (
+        "Hémoglobine 12,5 g/dL\n\u0939",
+        structured,
+        0.85,
+    )
+    assert found.version == at_supabase.version(UPLOAD)
+
+
+def test_only_the_documents_that_exist_are_in_the_answer(at_supabase: SupabaseWorld) -> None:
+    at_supabase.upload({"id": UPLOAD, "patient_id": "u1"})
+    assert set(at_supabase.documents.read([UPLOAD, OTHER])) == {UPLOAD}
+    assert at_supabase.documents.read([]) == {}
+
+
+def test_a_key_that_is_no_uuid_is_refused_for_good(at_supabase: SupabaseWorld) -> None:
+    with pytest.raises(PermanentError, match="supabase_22p02"):
+        at_supabase.documents.read([UPLOAD, "not-a-uuid"])
+
+
+def test_a_change_gives_an_upload_a_higher_version_and_a_rewrite_does_not(
+    at_supabase: SupabaseWorld,
+) -> None:
+    at_supabase.upload({"id": UPLOAD, "patient_id": "u1", "text": "one"})
+    first = at_supabase.version(UPLOAD)
+    at_supabase.upload({"id": UPLOAD, "patient_id": "u1", "text": "one"})
+    assert at_supabase.version(UPLOAD) == first
+    at_supabase.upload({"id": UPLOAD, "patient_id": "u1", "text": "two"})
+    assert at_supabase.version(UPLOAD) > first
+
+
+def test_a_deleted_upload_is_known_as_deleted_and_an_absent_one_is_not(
+    at_supabase: SupabaseWorld,
+) -> None:
+    at_supabase.upload({"id": UPLOAD, "patient_id": "u1"})
+    version = at_supabase.version(UPLOAD)
+    assert at_supabase.documents.deleted([UPLOAD, OTHER]) == {}
+    at_supabase.delete_document(UPLOAD)
+    deleted = at_supabase.documents.deleted([UPLOAD, OTHER])
+    assert set(deleted) == {UPLOAD}
+    assert deleted[UPLOAD] > version
+    at_supabase.upload({"id": UPLOAD, "patient_id": "u1"})
+    assert at_supabase.documents.deleted([UPLOAD]) == {}
+
+
+def test_a_mirror_is_written_and_marked_as_cores(at_supabase: SupabaseWorld) -> None:
+    at_supabase.documents.mirror([mirror(7)])
+    found = read(at_supabase)
+    assert found is not None
+    assert found == replace(
+        mirror(7), created_at="2026-05-01T10:00:00+00:00", version=found.version
+    )
+    assert at_supabase.origin(MIRROR) == "core"
+
+
+def test_a_mirror_does_not_come_back_as_an_upload(at_supabase: SupabaseWorld) -> None:
+    at_supabase.documents.mirror([mirror(7)])
+    at_supabase.documents.mirror([mirror(8, "changed")])
+    at_supabase.documents.unmirror({MIRROR: 9})
+    assert at_supabase.unsent() == set()
+    assert at_supabase.documents.deleted([MIRROR]) == {}
+
+
+def test_the_same_mirror_twice_changes_nothing(at_supabase: SupabaseWorld) -> None:
+    at_supabase.documents.mirror([mirror(7)])
+    version = at_supabase.version(MIRROR)
+    at_supabase.documents.mirror([mirror(7)])
+    assert at_supabase.version(MIRROR) == version
+
+
+def test_an_older_mirror_after_a_newer_one_changes_nothing(at_supabase: SupabaseWorld) -> None:
+    at_supabase.documents.mirror([mirror(8, "newer")])
+    at_supabase.documents.mirror([mirror(7, "older")])
+    found = read(at_supabase)
+    assert found is not None
+    assert found.text == "newer"
+
+
+def test_an_upload_under_a_mirrors_id_is_not_overwritten(at_supabase: SupabaseWorld) -> None:
+    at_supabase.upload({"id": MIRROR, "patient_id": "u1", "text": "the patient's"})
+    at_supabase.documents.mirror([mirror(7)])
+    at_supabase.documents.unmirror({MIRROR: 9})
+    found = read(at_supabase)
+    assert found is not None
+    assert found.text == "the patient's"
+
+
+def test_a_mirror_goes_when_its_source_is_gone(at_supabase: SupabaseWorld) -> None:
+    at_supabase.documents.mirror([mirror(7)])
+    at_supabase.documents.unmirror({MIRROR: 9, OTHER: 9})
+    assert at_supabase.origin(MIRROR) is None
+
+
+def test_a_mirror_written_after_the_source_was_gone_stays(at_supabase: SupabaseWorld) -> None:
+    at_supabase.documents.mirror([mirror(9)])
+    at_supabase.documents.unmirror({MIRROR: 9})
+    assert at_supabase.origin(MIRROR) == "core"

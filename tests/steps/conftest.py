@@ -1,0 +1,46 @@
+"""Fixtures of the step tests: the whole deployment in memory, and its entry points over HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import functions_framework
+import pytest
+from flask.testing import FlaskClient
+
+from shared import clients
+from shared.events import Event, Ref, new_traceparent
+from tests.memory.clients import MemoryClients
+
+MAIN = Path(__file__).parents[2] / "main.py"
+Send = Callable[..., None]
+
+
+@pytest.fixture(name="to")
+def _to() -> MemoryClients:
+    return MemoryClients()
+
+
+@pytest.fixture(name="send")
+def _send(to: MemoryClients) -> Send:
+    """Publish refs on a topic and deliver until all is quiet."""
+
+    def send(topic: str, *refs: Ref) -> None:
+        to.publish([Event(topic, refs, new_traceparent())])
+        to.run()
+
+    return send
+
+
+@pytest.fixture(name="http")
+def _http(to: MemoryClients, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], FlaskClient]:
+    """Return a function's own web server, as functions-framework serves it when deployed."""
+    monkeypatch.setattr(clients, "_current", to)
+    return _server
+
+
+@cache
+def _server(name: str) -> FlaskClient:
+    return functions_framework.create_app(name, str(MAIN), "http").test_client()
