@@ -6,10 +6,16 @@ from shared.clients import Clients
 from tests.memory.bus import MemoryBus
 from tests.memory.core import MemoryCore
 from tests.memory.core_documents import MemoryCoreDocuments
-from tests.memory.core_stores import MemoryCoreOutbox, MemoryCorePrescriptions, MemoryLedger
+from tests.memory.core_profiles import MemoryCoreDoctors, MemoryCoreProfiles
+from tests.memory.core_stores import (
+    MemoryCoreConflicts,
+    MemoryCoreOutbox,
+    MemoryCorePrescriptions,
+    MemoryLedger,
+)
 from tests.memory.core_users import MemoryCoreUsers
 from tests.memory.embedder import MemoryEmbedder
-from tests.memory.firebase import MemoryAccounts, MemoryFirebase
+from tests.memory.firebase import MemoryAccounts, MemoryFirebase, MemoryProfiles
 from tests.memory.place import Place
 from tests.memory.supabase import MemorySupabase
 from tests.memory.supabase_documents import MemorySupabaseDocuments, MemorySupabaseOutbox
@@ -34,6 +40,10 @@ class MemoryClients(Clients):
             core=self.memory_core,
             supabase=self.memory_supabase,
             accounts=MemoryAccounts(self.firebase),
+            profiles=MemoryProfiles(self.firebase),
+            core_profiles=MemoryCoreProfiles(self.memory_core),
+            core_doctors=MemoryCoreDoctors(self.memory_core),
+            core_conflicts=MemoryCoreConflicts(self.memory_core),
             ledger=MemoryLedger(self.memory_core),
             core_users=MemoryCoreUsers(self.memory_core),
             core_documents=MemoryCoreDocuments(self.memory_core),

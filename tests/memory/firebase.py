@@ -1,4 +1,4 @@
-"""Firebase Auth in memory."""
+"""Firebase in memory: Auth's accounts, and profiles in Firestore."""
 
 from __future__ import annotations
 
@@ -7,16 +7,17 @@ from dataclasses import replace
 from typing import Any
 
 from shared.errors import PermanentError
-from shared.models import Account
+from shared.models import Account, FirestoreDocument
 from tests.memory.place import Place
 
 
 class MemoryFirebase(Place):
-    """The accounts, and what people do to them."""
+    """The accounts and profiles, and what people do to them."""
 
     def __init__(self) -> None:
         super().__init__()
         self.account_rows: dict[str, Account] = {}
+        self.profile_rows: dict[tuple[str, str], FirestoreDocument] = {}  # by collection and uid
 
     def sign_up(
         self, uid: str, *, email: str | None = None, phone: str | None = None, verified: bool = True
@@ -28,6 +29,16 @@ class MemoryFirebase(Place):
     def delete(self, uid: str) -> None:
         """Delete an account."""
         del self.account_rows[uid]
+
+    def write_profile(self, uid: str, collection: str = "users", **fields: Any) -> int:
+        """Write a document as a whole; return its version."""
+        document = FirestoreDocument(fields, self.next_version())
+        self.profile_rows[collection, uid] = document
+        return document.version
+
+    def delete_profile(self, uid: str, collection: str = "users") -> None:
+        """Delete a document."""
+        del self.profile_rows[collection, uid]
 
 
 class MemoryAccounts:
@@ -57,3 +68,26 @@ class MemoryAccounts:
 def _check(uid: str) -> None:
     if not 0 < len(uid) <= 128:  # the Admin SDK refuses it before it asks
         raise PermanentError("firebase_invalid_argument")
+
+
+class MemoryProfiles:
+    """Reads profiles. What is absent has the time of the read as its version."""
+
+    def __init__(self, firebase: MemoryFirebase) -> None:
+        self._firebase = firebase
+
+    def read(self, uids: Sequence[str]) -> dict[str, FirestoreDocument]:
+        """Return the patients' profiles by uid; every uid is in the answer."""
+        return self._read("users", uids)
+
+    def read_doctors(self, uids: Sequence[str]) -> dict[str, FirestoreDocument]:
+        """Return the doctors' profiles by uid; every uid is in the answer."""
+        return self._read("doctors", uids)
+
+    def _read(self, collection: str, uids: Sequence[str]) -> dict[str, FirestoreDocument]:
+        if any("/" in uid for uid in uids):  # the client refuses the path before it asks
+            raise PermanentError("firestore_invalid_argument")
+        with self._firebase.effect("profiles.read"):
+            rows = self._firebase.profile_rows
+            absent = FirestoreDocument(None, self._firebase.next_version())
+            return {uid: rows.get((collection, uid), absent) for uid in uids}

@@ -175,7 +175,7 @@ def test_an_auth_user_created_by_a_racing_delivery_is_met_and_brought_up_to_date
 
     faults.at(to.memory_supabase, "supabase_users.find", race, moment="after")
     send("user-stored", ref())
-    assert to.bus.refusals == [("mirror_user", "supabase_phone_exists")]
+    assert to.bus.refusals == []
     assert auth(to).email == EMAIL
     assert auth(to).app_metadata["firebase_uid"] == "u1"
     assert standing(to).state == "done"
