@@ -14,7 +14,7 @@ Gives up:   a contact of another auth user is a conflict for a person, never tak
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -64,46 +64,43 @@ def mirror_users(
 
 
 def _mirror(refs: Sequence[Ref], users: Users, mirror: AuthUsers, namespace: UUID) -> list[Outcome]:
+    """
+    Write the users, and look once more at those that a conflict or a refusal kept from being done.
+
+    A contact may have moved from one of the batch to another, and is free only now. And GoTrue
+    answers 500 for an id or a contact that was taken meanwhile, without saying which: on looking
+    again the user is there, or the contact is a conflict and the rest is written without it.
+    """
     sources = users.read([ref.key for ref in refs])
-    auth_ids = {uid: ids.user_id(namespace, uid) for uid in sources}
-    found = _find(sources.values(), auth_ids, mirror)
-    return [
-        _write(ref, source, auth_ids, found, mirror) if source else gone(ref)
+    outcomes = _write_all(refs, sources, mirror, namespace)
+    doubtful = [ref for ref in refs if outcomes[ref.key].state not in {"done", "gone"}]
+    if doubtful:
+        outcomes |= _write_all(doubtful, sources, mirror, namespace)
+    return list(outcomes.values())
+
+
+def _write_all(
+    refs: Sequence[Ref], sources: Mapping[str, CoreUser], mirror: AuthUsers, namespace: UUID
+) -> dict[str, Outcome]:
+    wanted = [sources[ref.key] for ref in refs if ref.key in sources]
+    auth_ids = {user.uid: ids.user_id(namespace, user.uid) for user in wanted}
+    found = mirror.find(
+        list(auth_ids.values()),
+        [user.email for user in wanted if user.email],
+        [user.phone.removeprefix("+") for user in wanted if user.phone],
+    )
+    return {
+        ref.key: _write(ref, compare(source, auth_ids[ref.key], found), mirror)
+        if source
+        else gone(ref)
         for ref in refs
         for source in [sources.get(ref.key)]
-    ]
+    }
 
 
-def _find(
-    sources: Iterable[CoreUser], auth_ids: Mapping[str, str], mirror: AuthUsers
-) -> list[AuthUser]:
-    users = list(sources)
-    return mirror.find(
-        [auth_ids[user.uid] for user in users],
-        [user.email for user in users if user.email],
-        [user.phone.removeprefix("+") for user in users if user.phone],
-    )
-
-
-def _write(
-    ref: Ref,
-    source: CoreUser,
-    auth_ids: Mapping[str, str],
-    found: Sequence[AuthUser],
-    mirror: AuthUsers,
-) -> Outcome:
-    """
-    Write one user. What GoTrue refuses is looked at once more: it answers 500 for an id or a
-    contact taken meanwhile and does not say which, or 422. Then the user is already there, or the
-    contact is a conflict and everything else is written without it.
-    """
-    difference = compare(source, auth_ids[ref.key], found)
+def _write(ref: Ref, difference: Difference, mirror: AuthUsers) -> Outcome:
     try:
-        try:
-            _send(difference, mirror)
-        except (PermanentError, ContendedError):
-            difference = compare(source, auth_ids[ref.key], _find([source], auth_ids, mirror))
-            _send(difference, mirror)
+        _send(difference, mirror)
     except (PermanentError, ContendedError) as error:  # this user's own; the others go on
         return failed(replace(ref, version=difference.version), error)
     return difference.outcome(ref)
