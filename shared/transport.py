@@ -70,7 +70,7 @@ def _data(value: object) -> bytes:
 
 def _message_id(value: object) -> str:
     """Return the id under which an unreadable message is parked; Pub/Sub's own are digits."""
-    text = str(value)
+    text = "" if value is None else str(value)
     return text if text.isascii() and text.isalnum() and len(text) <= 128 else "unknown"
 
 

@@ -1,0 +1,73 @@
+"""A Firebase sign-up announces its uid, and nothing else of the person."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from cloudevents.http import CloudEvent
+
+from functions.users.announce_user import announce_user
+from shared import clients, firebase_triggers
+from shared.errors import PermanentError, TransientError
+from shared.events import Ref
+from tests.memory import faults
+from tests.memory.clients import MemoryClients
+
+USER = {"uid": "u1", "email": "asha@example.com", "phoneNumber": "+919876543210"}
+
+
+@pytest.fixture(autouse=True)
+def _deployed(to: MemoryClients, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clients, "_current", to)
+
+
+def event(data: Any) -> CloudEvent:
+    kind = "google.firebase.auth.user.v2.created"
+    return CloudEvent({"type": kind, "source": "//firebaseauth.googleapis.com/projects/p"}, data)
+
+
+@pytest.mark.parametrize("data", [{"value": USER}, {"oldValue": USER}, USER])
+def test_the_uid_is_announced_in_every_generation_of_the_event(
+    to: MemoryClients, data: Any
+) -> None:
+    announce_user(event(data))
+    (announced,) = to.bus.of("user-changed")
+    assert announced.refs == (Ref("user", "u1"),)
+
+
+def test_nothing_but_the_uid_is_announced_or_logged(
+    to: MemoryClients, capsys: pytest.CaptureFixture[str]
+) -> None:
+    announce_user(event({"value": USER}))
+    ((_, data, attributes),) = to.bus.messages
+    assert json.loads(data) == {"refs": [{"kind": "user", "key": "u1", "version": 0}]}
+    written = capsys.readouterr().out
+    assert json.loads(written) == {
+        "severity": "INFO",
+        "message": "announced",
+        "step": "announce_user",
+        "count": 1,
+    }
+    assert attributes.keys() == {"traceparent"}
+
+
+@pytest.mark.parametrize("data", [None, {}, {"value": {}}, {"value": {"uid": ""}}, {"uid": 7}, []])
+def test_an_event_without_a_uid_is_refused_by_name(to: MemoryClients, data: Any) -> None:
+    with pytest.raises(PermanentError, match="auth_event_without_uid"):
+        announce_user(event(data))
+    assert to.bus.published == []
+
+
+def test_a_failed_publication_is_raised_to_the_trigger(to: MemoryClients) -> None:
+    faults.fail(to.bus, "bus.publish user-changed", TransientError("publish_failed"))
+    with pytest.raises(TransientError, match="publish_failed"):
+        announce_user(event({"value": USER}))
+
+
+def test_the_emulator_finds_the_trigger_in_the_manifest() -> None:
+    endpoint = announce_user.__firebase_endpoint__  # pyright: ignore[reportFunctionMemberAccess]
+    assert endpoint.entryPoint == "announce_user"
+    assert endpoint.eventTrigger["eventType"] == "google.firebase.auth.user.v2.created"
+    assert firebase_triggers.user_of(event(USER)) == USER
