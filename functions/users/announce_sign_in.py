@@ -1,5 +1,5 @@
 """
-Announce that a user is signing in: Firebase has no event for a changed e-mail, phone or claim, and
+Announce that a user is signing in. Firebase has no event for a changed e-mail, phone or claim, and
 whoever changed one signs in with it.
 
 On:         Firebase Auth, before sign-in (blocking; deployed only where sign_in_hook is set)
