@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from infra.local.demo import changes
 from infra.local.demo.apps import Backend, EdgeFunction, PatientApp
 from infra.local.demo.compare import disagreements
 from infra.local.demo.people import papers, people, summary
@@ -51,15 +52,19 @@ def demonstrate(stack: dict[str, Any], patients: int) -> int:
     act(stack, patients)
     progress = CoreProgress(CoreDatabase(stack["core_dsn"]))
     counts = wait_until_quiet(lambda: _open(progress, stack), timeout_s=60 + patients)
+    if decided := changes.decide(stack):
+        counts = wait_until_quiet(lambda: _open(progress, stack), timeout_s=60)
     stores = read(stack)
     found = disagreements(stores)
     result = _result(stores, patients, found, counts, time.monotonic() - began)
+    result |= {"profiles": len(stores.profiles), "conflicts": decided}
     _table(chains(stack))
     for line in found[:20]:
         print(f"  disagrees: {line}")
     RESULT.parent.mkdir(exist_ok=True)
     RESULT.write_text(json.dumps(result, indent=2) + "\n")
-    agreed = not (result["disagreements"] or result["parked"] or result["pending"])
+    undecided = counts["conflicts"]
+    agreed = not (result["disagreements"] or result["parked"] or result["pending"] or undecided)
     print(
         f"\n{'The three stores agree.' if agreed else 'The stores do NOT agree.'}"
         f" {result['users']} users, {result['documents']} documents,"
@@ -75,12 +80,15 @@ def act(stack: dict[str, Any], patients: int) -> None:
     for number in range(DOCTORS):
         backend.add_doctor(f"doctor-{number}")
     uids: list[str] = []
-    for number, person in enumerate(people(patients)):
+    crowd = people(patients)
+    changes.type_in(backend, crowd)
+    for number, person in enumerate(crowd):
         uid = app.sign_up(person)
         uids.append(uid)
         edge.insert(papers(uid, number))
         if (number + 1) % 10 == 0 or number + 1 == patients:
             say(f"{number + 1} of {patients} patients signed up and sent their documents")
+    changes.change(app, crowd, uids)
     _wait(lambda: backend.knows(uids) == patients, 60, "every patient to be in core")
     for number, uid in enumerate(uids):
         if number % 3 != 2:

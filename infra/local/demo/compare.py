@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
+from infra.local.demo import profiles
 from infra.local.demo.stores import Row, Stores
 
 _SAME = ("file_url", "text", "ocr_confidence", "uid")
@@ -18,7 +19,12 @@ _SAME = ("file_url", "text", "ocr_confidence", "uid")
 
 def disagreements(stores: Stores) -> list[str]:
     """Return what the stores disagree on; nothing when they agree."""
-    return [*_users(stores), *_documents(stores), *_prescriptions(stores)]
+    return [
+        *_users(stores),
+        *_profiles(stores),
+        *_documents(stores),
+        *_prescriptions(stores),
+    ]
 
 
 def _users(stores: Stores) -> Iterator[str]:
@@ -56,6 +62,12 @@ def _mirror(
     ids = {"firebase_uid": uid, "postgres_id": user["id"], "role": user["role"]}
     yield from _fields(f"app_metadata of {uid}", ids, mirror["app_metadata"])
     yield from _fields(f"user_metadata of {uid}", ids, mirror["user_metadata"])
+
+
+def _profiles(stores: Stores) -> Iterator[str]:
+    names = {u["app_metadata"].get("firebase_uid"): u["user_metadata"].get("name")
+             for u in stores.auth_users}  # fmt: skip
+    return profiles.disagreements(stores.profiles, stores.doctor_profiles, stores.profiled, names)
 
 
 def _documents(stores: Stores) -> Iterator[str]:

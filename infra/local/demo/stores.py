@@ -40,6 +40,13 @@ _DOCUMENTS = """
 select id::text, patient_id as uid, type, file_url, text, structured_json, ocr_confidence, origin
 from documents
 """
+_PROFILES = """
+select u.firebase_uid as uid, u.role::text as role, u.language, p.id as patient_id, p.name, p.dob,
+       p.gender, p.allergies, p.chronic_conditions, p.emergency_contact, d.first_name, d.last_name,
+       d.license_no, d.verified_status, r.review_reasons
+from users u left join patients p on p.user_id = u.id left join doctors d on d.user_id = u.id
+left join sync.profile_readings r on r.uid = u.firebase_uid where u.firebase_uid is not null
+"""
 _CHUNKS = """
 select document_id::text, patient_id as uid, chunk_index, chunk_text, metadata,
        vector_dims(embedding) as dimensions
@@ -60,6 +67,9 @@ class Stores:
     uploads: list[Row]
     mirrors: list[Row]
     chunks: list[Row]
+    profiles: dict[str, Row]
+    doctor_profiles: dict[str, Row]
+    profiled: list[Row]
 
 
 def read(stack: Mapping[str, Any]) -> Stores:
@@ -76,6 +86,9 @@ def read(stack: Mapping[str, Any]) -> Stores:
         uploads=[d for d in documents if d["origin"] == "upload"],
         mirrors=[d for d in documents if d["origin"] == "core"],
         chunks=_rows(supabase, _CHUNKS),
+        profiles=firestore(stack, "users"),
+        doctor_profiles=firestore(stack, "doctors"),
+        profiled=_rows(core, _PROFILES),
     )
 
 
@@ -99,6 +112,49 @@ def accounts(stack: Mapping[str, Any]) -> list[Row]:
         token = page.get("nextPageToken", "")
         if not token:
             return found
+
+
+def firestore(stack: Mapping[str, Any], collection: str) -> dict[str, Row]:
+    """Return a collection's documents by id, as the emulator's administrator sees them."""
+    return {
+        document["name"].rpartition("/")[2]: _value({"mapValue": document})
+        for document in firestore_documents(stack, collection)
+    }
+
+
+def firestore_documents(stack: Mapping[str, Any], collection: str) -> list[Row]:
+    """Return a collection's documents in the REST form."""
+    url = (
+        f"http://{stack['firestore_emulator']}/v1/projects/{stack['project_id']}"
+        f"/databases/(default)/documents/{collection}"
+    )
+    found: list[Row] = []
+    token = ""
+    while True:
+        answer = httpx.get(
+            url,
+            params={"pageSize": 300, "pageToken": token},
+            headers={"Authorization": "Bearer owner"},
+            timeout=30,
+        )
+        page = answer.raise_for_status().json()
+        found += page.get("documents", [])
+        token = page.get("nextPageToken", "")
+        if not token:
+            return found
+
+
+def _value(given: Row) -> Any:
+    ((kind, value),) = given.items()
+    match kind:
+        case "mapValue":
+            return {name: _value(field) for name, field in value.get("fields", {}).items()}
+        case "arrayValue":
+            return [_value(item) for item in value.get("values", [])]
+        case "integerValue":
+            return int(value)
+        case _:
+            return value
 
 
 def _rows(dsn: str, query: LiteralString) -> list[Row]:
