@@ -117,6 +117,10 @@ class PatientApp:
             headers={"Authorization": f"Bearer {token}"},
         ).raise_for_status()
 
+    def delete_profile(self, uid: str) -> None:
+        """Delete users/{uid} in Firestore."""
+        self._http.delete(f"{self._documents}/users/{uid}", headers=_OWNER).raise_for_status()
+
     def _post(self, method: str, body: Mapping[str, Any]) -> dict[str, Any]:
         answer = self._http.post(f"{self._auth}/{method}", params=_KEY, json=body)
         return answer.raise_for_status().json()
