@@ -16,17 +16,28 @@ if TYPE_CHECKING:
     from shared.embeddings import Embedder
     from shared.events import Event
     from shared.publisher import Publisher
+    from shared.push import Messaging
     from shared.stores.accounts import Accounts
     from shared.stores.core import CoreDatabase
+    from shared.stores.core_appointments import CoreAppointments
     from shared.stores.core_conflicts import CoreConflicts
     from shared.stores.core_doctors import CoreDoctors
     from shared.stores.core_documents import CoreDocuments
+    from shared.stores.core_links import CoreLinks
+    from shared.stores.core_notifications import CoreNotifications
     from shared.stores.core_outbox import CoreOutbox
+    from shared.stores.core_papers import CorePapers
+    from shared.stores.core_pdf_copies import CorePdfCopies
     from shared.stores.core_prescriptions import CorePrescriptions
     from shared.stores.core_profiles import CoreProfiles
     from shared.stores.core_users import CoreUsers
+    from shared.stores.firestore import Firestore
+    from shared.stores.inboxes import Inboxes
     from shared.stores.ledger import Ledger
+    from shared.stores.pdf_sources import PdfSources
     from shared.stores.profiles import Profiles
+    from shared.stores.shown_appointments import ShownAppointments
+    from shared.stores.storage import Storage
     from shared.stores.supabase import Supabase
     from shared.stores.supabase_documents import SupabaseDocuments
     from shared.stores.supabase_outbox import SupabaseOutbox
@@ -53,6 +64,30 @@ class Clients:
         return Accounts()
 
     @cached_property
+    def firestore(self) -> Firestore:
+        from shared.stores.firestore import Firestore
+
+        return Firestore()
+
+    @cached_property
+    def shown_appointments(self) -> ShownAppointments:
+        from shared.stores.shown_appointments import ShownAppointments
+
+        return ShownAppointments(self.firestore)
+
+    @cached_property
+    def inboxes(self) -> Inboxes:
+        from shared.stores.inboxes import Inboxes
+
+        return Inboxes(self.firestore)
+
+    @cached_property
+    def messaging(self) -> Messaging:
+        from shared.push import Messaging
+
+        return Messaging()
+
+    @cached_property
     def core(self) -> CoreDatabase:
         from shared.stores.core import CoreDatabase
 
@@ -74,7 +109,7 @@ class Clients:
     def profiles(self) -> Profiles:
         from shared.stores.profiles import Profiles
 
-        return Profiles()
+        return Profiles(self.firestore)
 
     @cached_property
     def core_profiles(self) -> CoreProfiles:
@@ -107,10 +142,52 @@ class Clients:
         return CorePrescriptions(self.core)
 
     @cached_property
+    def core_links(self) -> CoreLinks:
+        from shared.stores.core_links import CoreLinks
+
+        return CoreLinks(self.core)
+
+    @cached_property
+    def core_pdf_copies(self) -> CorePdfCopies:
+        from shared.stores.core_pdf_copies import CorePdfCopies
+
+        return CorePdfCopies(self.core)
+
+    @cached_property
+    def pdf_sources(self) -> PdfSources:
+        from shared.stores.pdf_sources import PdfSources
+
+        return PdfSources()
+
+    @cached_property
+    def storage(self) -> Storage:
+        from shared.stores.storage import Storage
+
+        return Storage()
+
+    @cached_property
     def core_outbox(self) -> CoreOutbox:
         from shared.stores.core_outbox import CoreOutbox
 
         return CoreOutbox(self.core)
+
+    @cached_property
+    def core_appointments(self) -> CoreAppointments:
+        from shared.stores.core_appointments import CoreAppointments
+
+        return CoreAppointments(self.core)
+
+    @cached_property
+    def core_papers(self) -> CorePapers:
+        from shared.stores.core_papers import CorePapers
+
+        return CorePapers(self.core)
+
+    @cached_property
+    def core_notifications(self) -> CoreNotifications:
+        from shared.stores.core_notifications import CoreNotifications
+
+        return CoreNotifications(self.core)
 
     @cached_property
     def supabase(self) -> Supabase:

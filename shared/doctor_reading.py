@@ -12,7 +12,15 @@ from shared.profile_reading import FIRST_NAME, LAST_NAME, NAME, given, names, te
 SPECIALTIES = ("specialties", "specialty", "speciality", "specialization", "specializations")
 LICENSE = ("licenseNo", "license_no", "licenseNumber", "license_number")
 
-FIELDS = FIRST_NAME + LAST_NAME + NAME + SPECIALTIES + LICENSE
+FIELDS = (*FIRST_NAME, *LAST_NAME, *NAME, *SPECIALTIES, *LICENSE, "uid")
+
+
+def is_profile(uid: str, fields: Mapping[str, Any]) -> bool:
+    """
+    Tell a doctor's profile from the other documents of `doctors`: those that show_appointment
+    writes are named by core's doctor id, and their `uid` names the doctor's sign-in.
+    """
+    return fields.get("uid", uid) == uid
 
 
 def read_doctor(fields: Mapping[str, Any]) -> DoctorProfile:

@@ -7,6 +7,7 @@ retries are off: a rate limit becomes a TransientError carrying Retry-After, and
 
 from __future__ import annotations
 
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 MODEL = "text-embedding-3-small"
 _TIMEOUT_S = 30.0
+_PAUSE_S = 1.0  # when the provider names no time
+_LONGEST_PAUSE_S = 60.0  # a quota that was raised is noticed soon
 
 
 class Embedder:
@@ -30,6 +33,7 @@ class Embedder:
     model = MODEL
 
     def __init__(self) -> None:
+        self._closed_until = 0.0
         self._client = openai.OpenAI(
             api_key=settings.required("OPENAI_API_KEY"),
             base_url=settings.optional("OPENAI_BASE_URL", "") or None,
@@ -38,7 +42,23 @@ class Embedder:
         )
 
     def embed(self, texts: list[str]) -> list[list[float]]:
-        """Return one vector per text, in order."""
+        """
+        Return one vector per text, in order.
+
+        After a refusal for rate or quota this process does not ask again before the time that the
+        provider named: refused requests count against the limit too.
+        """
+        if (left := self._closed_until - time.monotonic()) > 0:
+            raise TransientError("embeddings_rate_limit", retry_after=left)
+        try:
+            return self._embed(texts)
+        except TransientError as error:
+            if error.code in {"embeddings_rate_limit", "embeddings_quota"}:
+                pause = min(error.retry_after or _PAUSE_S, _LONGEST_PAUSE_S)
+                self._closed_until = time.monotonic() + pause
+            raise
+
+    def _embed(self, texts: list[str]) -> list[list[float]]:
         vectors: list[list[float]] = [[] for _ in texts]
         for request in fill_requests([estimate_tokens(text) for text in texts]):
             with translated():

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from uuid import UUID, uuid5
 
+from shared.errors import PermanentError
+
 
 def user_id(namespace: UUID, uid: str) -> str:
     """Return the id of a Firebase user in core `users` and in Supabase auth."""
@@ -30,6 +32,17 @@ def prescription_document_id(namespace: UUID, prescription: str) -> str:
     return str(uuid5(namespace, f"prescription/{prescription}"))
 
 
+def pdf_path(bucket: str, uid: str, prescription: str) -> str:
+    """
+    Return where in Storage the copy of a prescription's PDF lies: bucket/<uid>/prescriptions/...
+
+    Raise PermanentError (uid_not_a_folder): the first folder says who may read, so it must be one.
+    """
+    if "/" in uid or uid in {".", ".."}:
+        raise PermanentError("uid_not_a_folder")
+    return f"{bucket}/{uid}/prescriptions/{prescription}.pdf"
+
+
 def medication_id(namespace: UUID, document: str, identity: str, ordinal: int) -> str:
     """
     Return the id of one medication of a document.
@@ -43,3 +56,11 @@ def medication_id(namespace: UUID, document: str, identity: str, ordinal: int) -
 def chunk_id(namespace: UUID, document: str, model: str, index: int) -> str:
     """Return the id of one search chunk of a document under one embedding model."""
     return str(uuid5(namespace, f"chunk/{document}/{model}/{index}"))
+
+
+def notification_id(namespace: UUID, kind: str, key: str, version: int) -> str:
+    """
+    Return the id of what a patient is told about an entity as of one version: of the inbox
+    document, of core's `notifications` row, and under which a device shows it.
+    """
+    return str(uuid5(namespace, f"notification/{kind}/{key}/{version}"))

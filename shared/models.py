@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from shared.medications import Medication
@@ -64,6 +64,7 @@ class Document:
     confidence: float | None
     created_at: str
     version: int
+    revoked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +82,10 @@ class StoredDocument:
 
 @dataclass(frozen=True, slots=True)
 class Prescription:
-    """A core prescription with what its mirror shows. `uid` is None without a sign-in."""
+    """
+    A core prescription with what its mirror shows. `uid` is None without a sign-in; `file_url` is
+    where in Storage the copy of its PDF lies, None without a copy.
+    """
 
     id: str
     uid: str | None
@@ -92,6 +96,36 @@ class Prescription:
     summary: dict[str, Any]
     created_at: str
     version: int
+    revoked: bool = False
+    file_url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PdfCopy:
+    """
+    A path in Storage that may hold the copy of a prescription's PDF, and what it is a copy of.
+
+    `copy_etag` is Storage's tag of the copy, None without one. `source` is a hash of the URL.
+    """
+
+    prescription: str
+    path: str
+    owner: str
+    version: int = 0
+    source: str | None = None
+    source_etag: str | None = None
+    size: int | None = None
+    sha256: str | None = None
+    copy_etag: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RemovedFile:
+    """A file in Storage whose document was deleted."""
+
+    document: str
+    patient_uid: str
+    file_url: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,15 +141,72 @@ class Chunk:
 
 
 @dataclass(frozen=True, slots=True)
-class FirestoreDocument:
+class Appointment:
     """
-    One read of a document: its fields, None when it does not exist, and its version in
-    microseconds since 1970: the update time, or the read time of a document that is not there.
-    Firestore's times are one total order, so a later read of either kind has a higher version.
+    A core appointment. Times are in UTC. `uid` is the patient's and `doctor_uid` the doctor's
+    Firebase uid, None without a sign-in.
     """
 
-    fields: dict[str, Any] | None
+    id: str
+    doctor_id: str
+    doctor_uid: str | None
+    patient_id: str
+    uid: str | None
+    clinic_id: str | None
+    start: datetime
+    end: datetime
+    status: str
+    visit_type: str
+    address: str | None
+    checked_in_at: datetime | None
+    created_at: datetime
     version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Paper:
+    """A core document or prescription as its patient is told of it; `digest` of what it says."""
+
+    id: str
+    uid: str | None
+    appointment_id: str | None
+    digest: str
+    created_at: datetime
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """
+    How an entity stands, as its patient would put it: `state` is compared with what the patient was
+    last told, "" means that there is nothing (any more). What to tell of a difference is `first`
+    after nothing and `later` after something; None tells nothing and is only taken note of.
+    """
+
+    key: str
+    version: int
+    uid: str
+    state: str
+    first: str | None
+    later: str | None
+    appointment_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """
+    Something a patient is to be told. `reached` holds the fingerprints of the devices that have it
+    already. A `held` claim is being worked on by another message's delivery.
+    """
+
+    key: str
+    version: int
+    what: str
+    uid: str
+    appointment_id: str | None
+    created_at: datetime
+    reached: frozenset[str] = frozenset()
+    held: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from shared import log
 from shared.events import Event, Ref, new_traceparent
-from shared.stores.profiles import microseconds
+from shared.stores.firestore import microseconds
 
 if TYPE_CHECKING:
     from shared.runner import Publish

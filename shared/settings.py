@@ -9,9 +9,21 @@ SUPABASE_URL          https://<project>.supabase.co
 SUPABASE_SERVICE_KEY  the service-role key
 OPENAI_API_KEY        key of the embeddings provider
 OPENAI_BASE_URL       optional: another OpenAI-compatible endpoint
+SUPABASE_S3_URL       https://<project>.supabase.co/storage/v1/s3, Storage's S3 endpoint
+SUPABASE_S3_KEY       access key id of that endpoint, made in Supabase's dashboard
+SUPABASE_S3_SECRET    its secret
+SUPABASE_S3_REGION    optional: the project's region, default us-east-1
+DOCUMENTS_BUCKET      optional: Storage bucket of the patients' files, default documents
+AWS_ACCESS_KEY_ID     reads prescription PDFs in the backend's S3; nothing else needs to be allowed
+AWS_SECRET_ACCESS_KEY its secret
+AWS_REGION            region of a bucket whose URL names none
+AWS_S3_URL            optional: another S3 endpoint
+PDF_BUCKETS           S3 buckets that a pdf_url may name, comma-separated
+PDF_HOSTS             optional: hosts that another https pdf_url may name, comma-separated
 WEBHOOK_SECRET        one or two comma-separated HMAC secrets (two while rotating)
 ID_NAMESPACE          secret UUID from which deterministic ids are derived; never change it
 FINGERPRINT_KEY       optional key of the uid fingerprints in logs; without it none are logged
+FCM_URL               optional: another Cloud Messaging endpoint (the local stack's)
 GOOGLE_CLOUD_PROJECT  project of the topics and of Firebase
 CALLED_BY             the account that may call this function (required on Cloud Run)
 GOOGLE_KEYS_URL       optional: where the keys of OIDC tokens are fetched
@@ -37,6 +49,11 @@ def required(name: str) -> str:
 def optional(name: str, default: str) -> str:
     """Return the setting, or the default where it is absent or blank."""
     return os.environ.get(name, "").strip() or default
+
+
+def listed(text: str) -> frozenset[str]:
+    """Return the items of a comma-separated setting, lower-case."""
+    return frozenset(item.strip().lower() for item in text.split(",") if item.strip())
 
 
 def id_namespace() -> UUID:

@@ -2,8 +2,8 @@
 
 locals {
   chain_steps = {
-    for chain in distinct([for step in local.by_kind.topic : step.chain]) : chain => join(" OR ", [
-      for step in local.by_kind.topic : "resource.labels.subscription_id=\"${step.id}\"" if step.chain == chain
+    for chain in distinct([for step in local.by_kind.topic : step.chain]) : chain => join(",", [
+      for step in local.by_kind.topic : "\"${step.id}\"" if step.chain == chain
     ])
   }
 
@@ -31,7 +31,7 @@ resource "google_monitoring_alert_policy" "chain" {
     display_name = "messages wait"
 
     condition_threshold {
-      filter          = "metric.type=\"pubsub.googleapis.com/subscription/num_undelivered_messages\" AND resource.type=\"pubsub_subscription\" AND (${each.value})"
+      filter          = "metric.type=\"pubsub.googleapis.com/subscription/num_undelivered_messages\" AND ${local.of_subscription}=one_of(${each.value})"
       comparison      = "COMPARISON_GT"
       threshold_value = 0
       duration        = "${var.alert_after_s}s"
@@ -48,7 +48,7 @@ resource "google_monitoring_alert_policy" "chain" {
     display_name = "none is acknowledged"
 
     condition_threshold {
-      filter                  = "metric.type=\"pubsub.googleapis.com/subscription/push_request_count\" AND resource.type=\"pubsub_subscription\" AND metric.labels.response_class=\"ack\" AND (${each.value})"
+      filter                  = "metric.type=\"pubsub.googleapis.com/subscription/push_request_count\" AND metric.labels.response_class=\"ack\" AND ${local.of_subscription}=one_of(${each.value})"
       comparison              = "COMPARISON_LT"
       threshold_value         = 1
       duration                = "${var.alert_after_s}s"

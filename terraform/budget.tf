@@ -12,8 +12,7 @@ resource "google_billing_budget" "this" {
 
   amount {
     specified_amount {
-      currency_code = var.budget.currency
-      units         = tostring(var.budget.monthly)
+      units = tostring(var.budget.monthly)
     }
   }
 

@@ -9,7 +9,7 @@ locals {
         for chart in [
           {
             title   = "${chain}: oldest message waiting (s)"
-            filter  = "metric.type=\"pubsub.googleapis.com/subscription/oldest_unacked_message_age\" AND resource.type=\"pubsub_subscription\" AND (${lookup(local.chain_steps, chain, "")})"
+            filter  = "metric.type=\"pubsub.googleapis.com/subscription/oldest_unacked_message_age\" AND ${local.of_subscription}=one_of(${lookup(local.chain_steps, chain, "")})"
             aligner = "ALIGN_MAX"
             reducer = "REDUCE_MAX"
             by      = "resource.label.subscription_id"
@@ -17,7 +17,7 @@ locals {
           },
           {
             title   = "${chain}: requests by answer"
-            filter  = "metric.type=\"run.googleapis.com/request_count\" AND resource.type=\"cloud_run_revision\" AND (${lookup(local.chain_services, chain, "")})"
+            filter  = "metric.type=\"run.googleapis.com/request_count\" AND resource.type=\"cloud_run_revision\" AND resource.labels.service_name=one_of(${lookup(local.chain_services, chain, "")})"
             aligner = "ALIGN_RATE"
             reducer = "REDUCE_SUM"
             by      = "metric.label.response_code"
@@ -25,7 +25,7 @@ locals {
           },
           {
             title   = "${chain}: duration, 95th percentile (ms)"
-            filter  = "metric.type=\"run.googleapis.com/request_latencies\" AND resource.type=\"cloud_run_revision\" AND (${lookup(local.chain_services, chain, "")})"
+            filter  = "metric.type=\"run.googleapis.com/request_latencies\" AND resource.type=\"cloud_run_revision\" AND resource.labels.service_name=one_of(${lookup(local.chain_services, chain, "")})"
             aligner = "ALIGN_PERCENTILE_95"
             reducer = "REDUCE_MAX"
             by      = "resource.label.service_name"
@@ -45,7 +45,7 @@ locals {
       },
       {
         title   = "dead letters kept"
-        filter  = "metric.type=\"pubsub.googleapis.com/subscription/num_undelivered_messages\" AND resource.type=\"pubsub_subscription\" AND resource.labels.subscription_id=\"${google_pubsub_subscription.kept.name}\""
+        filter  = "metric.type=\"pubsub.googleapis.com/subscription/num_undelivered_messages\" AND ${local.of_subscription}=\"${google_pubsub_subscription.kept.name}\""
         aligner = "ALIGN_MAX"
         reducer = "REDUCE_MAX"
         by      = "resource.label.subscription_id"
@@ -63,8 +63,8 @@ locals {
   )
 
   chain_services = {
-    for chain in distinct([for function in local.gen2 : function.chain]) : chain => join(" OR ", [
-      for function in local.gen2 : "resource.labels.service_name=\"${function.id}\"" if function.chain == chain
+    for chain in distinct([for function in local.gen2 : function.chain]) : chain => join(",", [
+      for function in local.gen2 : "\"${function.id}\"" if function.chain == chain
     ])
   }
 }

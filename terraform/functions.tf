@@ -40,7 +40,7 @@ resource "google_cloudfunctions2_function" "this" {
 
     # Internal still admits Pub/Sub, Eventarc and Scheduler of this project, by the run.app address.
     ingress_settings = each.value.public ? "ALLOW_ALL" : (
-      each.value.trigger.kind == "http" ? var.private_ingress : "ALLOW_INTERNAL_ONLY"
+      contains(keys(var.callers), each.key) ? var.private_ingress : "ALLOW_INTERNAL_ONLY"
     )
     vpc_connector                 = one(google_vpc_access_connector.this[*].id)
     vpc_connector_egress_settings = var.network == null ? null : "PRIVATE_RANGES_ONLY"
@@ -84,7 +84,6 @@ resource "google_cloudfunctions2_function" "this" {
     google_project_iam_member.build,
     google_project_iam_member.event_receiver,
     google_secret_manager_secret_iam_member.reader,
-    google_storage_bucket_iam_member.build,
     terraform_data.catalog,
   ]
 }
@@ -95,6 +94,9 @@ locals {
     for name, function in local.functions : name => merge(
       var.settings,
       { GOOGLE_CLOUD_PROJECT = var.project },
+      contains(["http", "schedule", "topic"], function.trigger.kind) && !function.public ? {
+        CALLED_BY = google_service_account.called_by[name].email
+      } : {},
       contains(keys(local.core_pool), name) ? { CORE_POOL_SIZE = tostring(function.concurrency) } : {},
       contains(function.secrets, "SUPABASE_SERVICE_KEY") ? { SUPABASE_URL = var.supabase_url } : {},
     )

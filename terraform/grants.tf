@@ -16,11 +16,15 @@ locals {
 
   # What the code asks of Firebase. tests/contract/test_terraform_grants.py compares this with it.
   firebase_roles = {
-    admit_user      = [google_project_iam_custom_role.claims.name]
-    decide_conflict = ["roles/firebaseauth.viewer"]
-    store_doctor    = ["roles/datastore.viewer"]
-    store_profile   = ["roles/datastore.viewer"]
-    store_user      = ["roles/firebaseauth.viewer"]
+    admit_user          = [google_project_iam_custom_role.claims.name]
+    decide_conflict     = ["roles/firebaseauth.viewer"]
+    notify_appointment  = ["roles/datastore.user", google_project_iam_custom_role.pushes.name]
+    notify_document     = ["roles/datastore.user", google_project_iam_custom_role.pushes.name]
+    notify_prescription = ["roles/datastore.user", google_project_iam_custom_role.pushes.name]
+    show_appointment    = ["roles/datastore.user"]
+    store_doctor        = ["roles/datastore.viewer"]
+    store_profile       = ["roles/datastore.viewer"]
+    store_user          = ["roles/firebaseauth.viewer"]
   }
   firebase_grants = merge([
     for name, roles in local.firebase_roles : {
@@ -45,13 +49,14 @@ resource "google_cloud_run_service_iam_member" "called_by" {
   member   = google_service_account.called_by[each.key].member
 }
 
-resource "google_cloud_run_service_iam_member" "caller" {
+# A function knows one caller, and checks its token. Others call in that account's name: they may
+# have tokens of it made, and nothing else of it.
+resource "google_service_account_iam_member" "caller" {
   for_each = local.callers
 
-  location = var.region
-  service  = google_cloudfunctions2_function.this[each.value.function].name
-  role     = "roles/run.invoker"
-  member   = each.value.member
+  service_account_id = google_service_account.called_by[each.value.function].name
+  role               = "roles/iam.serviceAccountOpenIdTokenCreator"
+  member             = each.value.member
 }
 
 # These check the caller themselves: a signature, a patient's token or Firebase's.
@@ -77,6 +82,12 @@ resource "google_project_iam_custom_role" "claims" {
   role_id     = "healbridgeAccountClaims"
   title       = "HealBridge: accounts' claims"
   permissions = ["firebaseauth.users.get", "firebaseauth.users.update"]
+}
+
+resource "google_project_iam_custom_role" "pushes" {
+  role_id     = "healbridgePushes"
+  title       = "HealBridge: pushes to devices"
+  permissions = ["cloudmessaging.messages.create"]
 }
 
 resource "google_project_iam_member" "firebase" {

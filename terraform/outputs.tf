@@ -1,5 +1,10 @@
 # What the next step of a deployment needs: see docs/deploy.md.
 
+output "called_by" {
+  description = "Account that calls each function: whoever is named in callers asks for tokens of it."
+  value       = { for name, account in google_service_account.called_by : name => account.email }
+}
+
 output "core_connections" {
   description = "Connections to core that all functions may hold together, at most."
   value       = local.core_connections

@@ -57,14 +57,11 @@ resource "google_artifact_registry_repository_iam_member" "build" {
   member     = google_service_account.build.member
 }
 
+# Reading is granted on the project: a build reads a copy in a bucket that Cloud Functions makes.
 resource "google_project_iam_member" "build" {
-  project = var.project
-  role    = "roles/logging.logWriter"
-  member  = google_service_account.build.member
-}
+  for_each = toset(["roles/logging.logWriter", "roles/storage.objectViewer"])
 
-resource "google_storage_bucket_iam_member" "build" {
-  bucket = google_storage_bucket.source.name
-  role   = "roles/storage.objectViewer"
-  member = google_service_account.build.member
+  project = var.project
+  role    = each.key
+  member  = google_service_account.build.member
 }

@@ -71,7 +71,6 @@ resource "google_cloudfunctions_function" "auth" {
   depends_on = [
     google_artifact_registry_repository_iam_member.build,
     google_project_iam_member.build,
-    google_storage_bucket_iam_member.build,
     terraform_data.catalog,
   ]
 }

@@ -12,7 +12,7 @@ variable "auth_trigger" {
 }
 
 variable "callers" {
-  description = "Who else may call a private function, by its name in the catalog: the backend that wakes a relay, operators who ask for the status. Members as in IAM."
+  description = "Who else may call a private function, in the name of its own caller, by the function's name in the catalog: the backend that wakes a relay, operators who ask for the status. Members as in IAM."
   type        = map(list(string))
   default     = {}
 
@@ -67,13 +67,13 @@ variable "network" {
 }
 
 variable "private_ingress" {
-  description = "Where HTTP functions that are not public may be called from; callers need the invoker role in any case."
+  description = "From where the members in callers reach their functions: within Google Cloud, also through a load balancer, or from anywhere. They need their own identity token in any case."
   type        = string
   default     = "ALLOW_INTERNAL_ONLY"
 
   validation {
-    condition     = contains(["ALLOW_INTERNAL_AND_GCLB", "ALLOW_INTERNAL_ONLY"], var.private_ingress)
-    error_message = "private_ingress must be ALLOW_INTERNAL_ONLY or ALLOW_INTERNAL_AND_GCLB (behind a load balancer)."
+    condition     = contains(["ALLOW_ALL", "ALLOW_INTERNAL_AND_GCLB", "ALLOW_INTERNAL_ONLY"], var.private_ingress)
+    error_message = "private_ingress must be ALLOW_INTERNAL_ONLY, ALLOW_INTERNAL_AND_GCLB or ALLOW_ALL."
   }
 }
 

@@ -43,7 +43,6 @@ variable "budget" {
   description = "Monthly budget of the project, in whole units of the billing account's currency; null for none."
   type = object({
     billing_account = string
-    currency        = optional(string, "USD")
     monthly         = number
   })
   default = null

@@ -3,8 +3,9 @@ Write an uploaded document's metadata and medications to core.
 
 On:         document-changed
 Does:       reads the documents from Supabase; writes `documents` (same id, core's patient id) and
-            the whole set of `medications`, as one statement
-Emits:      nothing yet, the chain's end
+            the whole set of `medications`, as one statement; a deleted document goes with its
+            medications, the links of what told of it, and its file in Storage
+Emits:      document-stored
 Safe twice: deterministic ids, the set is replaced as a whole, guarded by the document's version
 Gives up:   the document can never be stored (type, owner or structured_json unreadable): parked.
             A patient whom core does not know yet is waited for
@@ -16,6 +17,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from shared import settings
+from shared.document_files import Files, Removals, delete_files
 from shared.document_reading import store_form
 from shared.errors import PermanentError
 from shared.events import Ref
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
     from shared.runner import Batch
 
 
-class Uploads(Protocol):
+class Uploads(Removals, Protocol):
     """Supabase documents."""
 
     def read(self, ids: Sequence[str]) -> dict[str, Document]: ...
@@ -47,7 +49,7 @@ class Documents(Protocol):
 
 
 def store_documents(
-    batch: Batch, *, uploads: Uploads, documents: Documents, namespace: UUID
+    batch: Batch, *, uploads: Uploads, documents: Documents, files: Files, namespace: UUID
 ) -> Outcomes:
     """Store the documents of a batch: one read of Supabase and one write of core."""
     found = uploads.read([ref.key for ref in batch.refs])
@@ -61,18 +63,23 @@ def store_documents(
                 unreadable.append(failed(Ref(ref.kind, ref.key, found[ref.key].version), error))
     stored = documents.store(batch, ready) if ready else []
     missing = [ref for ref in batch.refs if ref.key not in found]
-    removed, vanished = _remove(batch, missing, uploads, documents) if missing else ([], [])
-    return Outcomes(recorded=[*stored, *removed], unrecorded=[*unreadable, *vanished])
+    removed = _remove(batch, missing, uploads, documents, files) if missing else Outcomes()
+    return Outcomes([*stored, *removed.recorded], [*unreadable, *removed.unrecorded])
 
 
 def _remove(
-    batch: Batch, missing: Sequence[Ref], uploads: Uploads, documents: Documents
-) -> tuple[list[Outcome], list[Outcome]]:
+    batch: Batch, missing: Sequence[Ref], uploads: Uploads, documents: Documents, files: Files
+) -> Outcomes:
     """Remove what the source says it deleted; what is merely absent is left alone."""
     deleted = uploads.deleted([ref.key for ref in missing])
     refs = [Ref(ref.kind, ref.key, deleted[ref.key]) for ref in missing if ref.key in deleted]
     vanished = [gone(ref) for ref in missing if ref.key not in deleted]
-    return (documents.remove(batch, refs) if refs else []), vanished
+    if not refs:
+        return Outcomes(unrecorded=vanished)
+    removed = documents.remove(batch, refs)
+    waiting = delete_files(refs, uploads, files)
+    kept = {outcome.ref for outcome in waiting}
+    return Outcomes([o for o in removed if o.ref not in kept], [*vanished, *waiting])
 
 
 @step
@@ -82,5 +89,6 @@ def store_document(batch: Batch, to: Clients) -> Outcomes:
         batch,
         uploads=to.supabase_documents,
         documents=to.core_documents,
+        files=to.storage,
         namespace=settings.id_namespace(),
     )

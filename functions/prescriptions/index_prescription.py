@@ -4,7 +4,7 @@ Make a mirrored prescription searchable.
 On:         prescription-mirrored
 Does:       splits the mirror's text into chunks, embeds those whose text changed, swaps the
             document's chunks as a whole
-Emits:      nothing, the chain's end
+Emits:      prescription-indexed
 Safe twice: deterministic chunk ids and content hashes; the swap holds the document's row and is
             refused when the document moved since it was read
 Gives up:   the provider refuses the text: parked
@@ -16,9 +16,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from shared import ids, settings
-from shared.errors import TransientError
+from shared.embedding import Embedder
+from shared.errors import SyncError, TransientError
 from shared.events import Ref
-from shared.indexing import Documents, Embedder, index
+from shared.indexing import Became, Documents, index
 from shared.models import Prescription
 from shared.outcomes import Outcome, Outcomes, done, failed, gone
 from shared.runtime import step
@@ -48,7 +49,13 @@ def index_prescriptions(
     found = prescriptions.read([ref.key for ref in batch.refs])
     document_ids = {key: ids.prescription_document_id(namespace, key) for key in found}
     wanted = {document_ids[key]: _metadata(source) for key, source in found.items()}
-    became = index(wanted, documents=documents, embedder=embedder, namespace=namespace)
+    became = index(
+        list(wanted),
+        lambda document: wanted[document.id],
+        documents=documents,
+        embedder=embedder,
+        namespace=namespace,
+    )
     return Outcomes(
         unrecorded=[
             _outcome(ref, found.get(ref.key), became.get(document_ids.get(ref.key, "")))
@@ -57,16 +64,17 @@ def index_prescriptions(
     )
 
 
-def _outcome(ref: Ref, source: Prescription | None, became: str | None) -> Outcome:
+def _outcome(ref: Ref, source: Prescription | None, became: Became | None) -> Outcome:
     if source is None:
         return gone(ref)
-    match became:
-        case "indexed":
-            return done(ref, source.version)
-        case "gone":  # the mirror is not there: its own event is still on the way, or undid it
-            return failed(ref, TransientError("mirror_missing"))
-        case _:
-            return failed(ref, TransientError("source_keeps_moving"))
+    if source.revoked:  # not forwarded: nobody is to be told of it as if it were valid
+        return Outcome(Ref(ref.kind, ref.key, source.version), "gone", "prescription_revoked")
+    if isinstance(became, SyncError):
+        return failed(ref, became)
+    if became == "indexed":
+        return done(ref, source.version)
+    # The mirror is not there: its own event is still on the way, or undid it.
+    return failed(ref, TransientError("mirror_missing"))
 
 
 def _metadata(source: Prescription) -> dict[str, Any]:

@@ -1,10 +1,11 @@
 """
 Mirror a core prescription as a Supabase document of the patient.
 
-On:         prescription-changed
+On:         prescription-pdf-copied
 Does:       writes the document (type prescription, readable text, the summary as structured_json)
-            under an id derived from the prescription's; removes it when the prescription is gone
-Emits:      prescription-mirrored
+            under an id derived from the prescription's, with the copy of its PDF as the file; marks
+            a revoked one, which takes it from patient and search; removes a deleted one
+Emits:      prescription-mirrored; not for a revoked prescription, which must not be announced
 Safe twice: upsert by id, guarded by core's version; the document is marked as core's, so it does
             not come back as an upload; after writing, a source that moved is read again
 Gives up:   never; a patient without a Firebase sign-in has nothing to show it to, and is skipped
@@ -75,6 +76,8 @@ def _outcome(ref: Ref, source: Prescription | None) -> Outcome:
         return gone(ref)
     if source.uid is None:
         return Outcome(Ref(ref.kind, ref.key, source.version), "gone", "patient_without_sign_in")
+    if source.revoked:
+        return Outcome(Ref(ref.kind, ref.key, source.version), "gone", "prescription_revoked")
     return done(ref, source.version)
 
 
@@ -83,12 +86,13 @@ def _document(source: Prescription, uid: str, namespace: UUID) -> Document:
         id=ids.prescription_document_id(namespace, source.id),
         patient_uid=uid,
         type="prescription",
-        file_url=source.pdf_url,
+        file_url=source.file_url,
         text=readable(source),
         structured=source.summary,
         confidence=1.0,
         created_at=source.created_at,
         version=source.version,
+        revoked=source.revoked,
     )
 
 

@@ -19,9 +19,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from shared import ids, settings
-from shared.doctor_reading import read_doctor
+from shared.doctor_reading import is_profile, read_doctor
 from shared.errors import PermanentError
-from shared.models import DoctorProfile, FirestoreDocument
+from shared.models import DoctorProfile
 from shared.outcomes import Outcome, Outcomes, failed, unversioned
 from shared.runtime import step
 
@@ -31,12 +31,13 @@ if TYPE_CHECKING:
     from shared.clients import Clients
     from shared.events import Ref
     from shared.runner import Batch
+    from shared.stores.firestore import Snapshot
 
 
 class Profiles(Protocol):
     """Firestore profiles."""
 
-    def read_doctors(self, uids: Sequence[str]) -> dict[str, FirestoreDocument]: ...
+    def read_doctors(self, uids: Sequence[str]) -> dict[str, Snapshot]: ...
 
 
 class Doctors(Protocol):
@@ -57,11 +58,11 @@ def store_doctors(
     for given in batch.refs:
         document = found[given.key]
         ref = replace(given, version=document.version)
-        if document.fields is None:
+        if document.data is None or not is_profile(ref.key, document.data):
             others.append(Outcome(ref, "gone", "doctor_profile_deleted"))
             continue
         try:
-            ready.append((ref, ids.doctor_id(namespace, ref.key), read_doctor(document.fields)))
+            ready.append((ref, ids.doctor_id(namespace, ref.key), read_doctor(document.data)))
         except PermanentError as error:
             others.append(failed(ref, error))
     stored = doctors.store(batch, ready) if ready else []

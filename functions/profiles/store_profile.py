@@ -18,7 +18,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
 from shared import ids, settings
-from shared.models import FirestoreDocument, Profile
+from shared.models import Profile
 from shared.outcomes import Outcome, Outcomes, unversioned
 from shared.profile_reading import read_profile
 from shared.runtime import step
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from shared.clients import Clients
     from shared.events import Ref
     from shared.runner import Batch
+    from shared.stores.firestore import Snapshot
 
 _DELETED = Profile(review_reasons=("profile_deleted",))
 _FIRST_TIME_ZONE = timedelta(hours=14)  # where a day begins first
@@ -37,7 +38,7 @@ _FIRST_TIME_ZONE = timedelta(hours=14)  # where a day begins first
 class Profiles(Protocol):
     """Firestore profiles."""
 
-    def read(self, uids: Sequence[str]) -> dict[str, FirestoreDocument]: ...
+    def read(self, uids: Sequence[str]) -> dict[str, Snapshot]: ...
 
 
 class Patients(Protocol):
@@ -61,7 +62,7 @@ def store_profiles(
             fields is None,
         )
         for ref in batch.refs
-        for fields in [found[ref.key].fields]
+        for fields in [found[ref.key].data]
     ]
     return Outcomes(recorded=[unversioned(outcome) for outcome in patients.store(batch, rows)])
 

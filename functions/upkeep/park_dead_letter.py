@@ -11,11 +11,12 @@ Gives up:   never: this subscription has no dead letter of its own and retries u
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from shared import catalog
 from shared.errors import PermanentError
-from shared.outcomes import Outcome, Outcomes
+from shared.outcomes import Outcome, Outcomes, done
 from shared.runner import Batch
 from shared.runtime import step
 
@@ -44,9 +45,15 @@ def park(batch: Batch, *, ledger: Ledger) -> Outcomes:
     for kind in sorted({ref.kind for ref in batch.refs}):
         refs = [ref for ref in batch.refs if ref.kind == kind]
         codes = ledger.last_codes(given_up, kind, [ref.key for ref in refs])
-        parked += [Outcome(r, "parked", codes.get(r.key, "attempts_exhausted")) for r in refs]
+        # Without the version: the step may have written a newer one and failed to pass it on, and
+        # the ledger would take the parking for old news. What is parked needlessly heals by retry.
+        unversioned = [replace(ref, version=0) for ref in refs]
+        parked += [
+            Outcome(ref, "parked", codes.get(ref.key, "attempts_exhausted")) for ref in unversioned
+        ]
     ledger.record(Batch(given_up, batch.refs, batch.traceparent), parked)
-    return Outcomes(recorded=parked)
+    # Done in this step's own row too: an earlier refusal would leave it "retrying" for ever.
+    return Outcomes(unrecorded=[done(ref) for ref in batch.refs])
 
 
 @step

@@ -3,7 +3,7 @@ Announce what core's outbox holds.
 
 On:         schedule, or a POST by the backend right after it wrote
 Does:       leases unsent rows, publishes their refs, settles them
-Emits:      prescription-changed, user-stored
+Emits:      appointment-changed, prescription-changed, user-stored
 Safe twice: rows are leased under a token; overlapping runs take different rows
 Gives up:   never; what is left when the time is up is the next run's
 """
@@ -21,7 +21,11 @@ if TYPE_CHECKING:
 
     from shared.clients import Clients
 
-TOPICS = {"prescription": "prescription-changed", "user": "user-stored"}
+TOPICS = {
+    "appointment": "appointment-changed",
+    "prescription": "prescription-changed",
+    "user": "user-stored",
+}
 _BUDGET_S = 45.0
 
 

@@ -23,7 +23,7 @@ from uuid import uuid4
 import psycopg
 
 from infra import migrate
-from infra.local import pubsub
+from infra.local import buckets, pubsub
 from infra.local.firebase import Firebase, ingress
 from infra.local.pg_net import install as pg_net
 from infra.local.postgres import Postgres
@@ -36,6 +36,8 @@ from shared import catalog
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PROJECT = "demo-healbridge"
+PARTS = ("pubsub", "supabase", "embeddings", "fcm", "aws_s3", "storage_s3", "steps")
+PDF_BUCKET, DOCUMENTS_BUCKET = "healbridge-prescriptions", "documents"
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,7 @@ class Stack:
     def _prepare(self) -> None:
         folder = self.supervisor.folder
         self.postgres = Postgres("postgres", folder / "postgres", free_port())
-        self._ports = {name: free_port() for name in ("pubsub", "supabase", "embeddings", "steps")}
+        self._ports = {name: free_port() for name in PARTS}
         self._secrets = {
             name: secrets.token_hex(24) for name in ("service", "anon", "webhook", "openai")
         }
@@ -86,7 +88,7 @@ class Stack:
 
     def __enter__(self) -> Stack:
         # A terminated command must clean up before it ends, not leave that to the watchdog.
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+        signal.signal(signal.SIGTERM, _terminated)
         try:
             self._start()
         except BaseException:
@@ -162,6 +164,9 @@ class Stack:
             ),
             self._python("supabase", "infra.local.supabase", *supabase_options),
             self._python("embeddings", "infra.local.embeddings"),
+            self._python("fcm", "infra.local.fcm", "--project", PROJECT),
+            buckets.process("aws_s3", self._ports["aws_s3"], self._logs, PDF_BUCKET),
+            buckets.process("storage_s3", self._ports["storage_s3"], self._logs, DOCUMENTS_BUCKET),
             self._steps,
             Process(
                 "pg_net",
@@ -195,7 +200,7 @@ class Stack:
         )
 
     def url(self, name: str) -> str:
-        """Return the base URL of a part: pubsub, supabase, embeddings or steps."""
+        """Return the base URL of one of PARTS."""
         return f"http://127.0.0.1:{self._ports[name]}"
 
     @property
@@ -222,6 +227,16 @@ class Stack:
             "SUPABASE_SERVICE_KEY": self._secrets["service"],
             "OPENAI_API_KEY": self._secrets["openai"],
             "OPENAI_BASE_URL": f"{self.url('embeddings')}/v1",
+            "FCM_URL": self.url("fcm"),
+            "SUPABASE_S3_URL": self.url("storage_s3"),
+            "SUPABASE_S3_KEY": buckets.KEY,
+            "SUPABASE_S3_SECRET": buckets.SECRET,
+            "DOCUMENTS_BUCKET": DOCUMENTS_BUCKET,
+            "AWS_S3_URL": self.url("aws_s3"),
+            "AWS_ACCESS_KEY_ID": buckets.KEY,
+            "AWS_SECRET_ACCESS_KEY": buckets.SECRET,
+            "AWS_REGION": buckets.REGION,
+            "PDF_BUCKETS": PDF_BUCKET,
             "WEBHOOK_SECRET": self._secrets["webhook"],
             "ID_NAMESPACE": self._namespace,
             "GOOGLE_CLOUD_PROJECT": PROJECT,
@@ -247,6 +262,11 @@ class Stack:
             "webhook_url": self.webhook_url,
             "webhook_secret": self._secrets["webhook"],
             "embeddings_url": f"{self.url('embeddings')}/v1",
+            "fcm_url": self.url("fcm"),
+            "aws_s3_url": self.url("aws_s3"),
+            "storage_s3_url": self.url("storage_s3"),
+            "pdf_bucket": PDF_BUCKET,
+            "documents_bucket": DOCUMENTS_BUCKET,
             "id_namespace": self._namespace,
             "logs": str(self._logs),
             "pids": self.supervisor.pids() | {"stack": os.getpid()},
@@ -268,3 +288,7 @@ class Stack:
             self._scheduler.stop()
         self.supervisor.stop()
         self.options.stack_file.unlink(missing_ok=True)
+
+
+def _terminated(_number: int, _frame: object) -> None:
+    sys.exit(143)  # what a shell reports of a command ended by SIGTERM

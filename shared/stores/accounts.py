@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-import firebase_admin
 from firebase_admin import auth, exceptions
 
-from shared import contacts, settings
+from shared import contacts, firebase_app
 from shared.errors import PermanentError, TransientError
 from shared.models import Account
 
@@ -17,18 +16,13 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
 _LOOKUP_LIMIT = 100  # identifiers per get_users call (Admin SDK)
-_TIMEOUT_S = 10
 
 
 class Accounts:
     """Reads accounts and sets their custom claims."""
 
     def __init__(self) -> None:
-        options = {
-            "projectId": settings.required("GOOGLE_CLOUD_PROJECT"),
-            "httpTimeout": _TIMEOUT_S,
-        }
-        self._app = firebase_admin.initialize_app(options=options, name="healbridge-sync")
+        self._app = firebase_app.app()
 
     def read(self, uids: Sequence[str]) -> dict[str, Account]:
         """Return the accounts that exist, by uid."""

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from shared.runner import Batch
     from shared.stores.core import CoreDatabase
 
+# An older version than the stored one is no news, nor is one older than what was parked: written, it
+# would have the ledger say "done" and forget that the newer one could not be stored.
+#
 # A document's set of medications is replaced as a whole. Their ids say which medicine a row is, so
 # an unchanged row keeps its start date and reminders, a changed frequency or a reading in doubt
 # switches reminders off, and a medicine that is no longer read goes. jsonb_populate_recordset casts
@@ -32,6 +35,7 @@ with given as (
   select g.* from given g
   left join sync.ledger l on l.kind = 'document' and l.key = g.id and l.step = %(step)s
   where coalesce(l.source_version, 0) <= g.version
+    and not coalesce(l.state = 'parked' and l.seen_version > g.version, false)
 ), homed as (
   select f.*, p.id as patient from fresh f
   join users u on u.firebase_uid = f.uid join patients p on p.user_id = u.id
@@ -100,16 +104,21 @@ with given as (
   select g.* from given g
   left join sync.ledger l on l.kind = 'document' and l.key = g.id and l.step = %(step)s
   where coalesce(l.source_version, 0) <= g.version
+    and not coalesce(l.state = 'parked' and l.seen_version > g.version, false)
 ), medication as (
   delete from medications m using fresh f where m.document_id = f.id
 ), reading as (
   delete from sync.medication_readings r using fresh f where r.document_id = f.id
 ), document as (
   delete from documents d using fresh f where d.id = f.id
+), unlinked as (
+  select sync.unlink_notifications('document', array(select id from fresh))
+), recorded as (
+  select sync.record(%(step)s, %(trace)s, %(revision)s, coalesce((select jsonb_agg(
+    jsonb_build_object('kind', 'document', 'key', id, 'version', version, 'state', 'gone',
+      'code', 'source_deleted')) from fresh), '[]'))
 )
-select sync.record(%(step)s, %(trace)s, %(revision)s, coalesce((select jsonb_agg(
-  jsonb_build_object('kind', 'document', 'key', id, 'version', version, 'state', 'gone',
-    'code', 'source_deleted')) from fresh), '[]'))
+select * from recorded cross join unlinked
 """
 
 
@@ -124,7 +133,7 @@ class CoreDocuments:
         Write documents with their medications; return the outcomes, which are in the ledger.
 
         A document whose patient core does not know yet is "retrying"; one that core has in a newer
-        version is left as it is, and done.
+        version, or that was parked in a newer version, is left as it is, and done.
         """
         rows = self._core.write(
             _STORE,

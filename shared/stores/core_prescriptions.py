@@ -1,4 +1,4 @@
-"""Core prescriptions, read with all that their mirror shows."""
+"""Core prescriptions, read with all that their mirror shows, the copy of the PDF included."""
 
 from __future__ import annotations
 
@@ -6,21 +6,28 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from shared.models import Prescription
+from shared.revocation import is_revoked
 
 if TYPE_CHECKING:
     from shared.stores.core import CoreDatabase, Row
 
+# Through to_jsonb, because not every backend has these columns. A copy counts only while it is of
+# the current URL, under the current owner.
 _READ = """
 select p.id, u.firebase_uid as uid, p.appointment_id, a.doctor_id,
        concat_ws(' ', d.first_name, d.last_name) as doctor, p.pdf_url, p.summary_json as summary,
        to_char(p.created_at, 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as created_at,
-       coalesce(o.version, 0) as version
+       coalesce(o.version, 0) as version, c.path as file_url,
+       to_jsonb(p) ->> 'status' as status, to_jsonb(p) ->> 'revoked_at' as revoked_at
 from prescriptions p
 join appointments a on a.id = p.appointment_id
 join doctors d on d.id = a.doctor_id
 join patients t on t.id = a.patient_id
 join users u on u.id = t.user_id
 left join sync.outbox o on o.kind = 'prescription' and o.key = p.id
+left join sync.pdf_copies c on c.prescription_id = p.id and c.owner = u.firebase_uid
+  and c.copy_etag is not null
+  and c.source = encode(sha256(convert_to(p.pdf_url, 'UTF8')), 'hex')
 where p.id = any(%(ids)s)
 """
 
@@ -38,6 +45,7 @@ class CorePrescriptions:
 
 
 def _prescription(row: Row) -> Prescription:
+    summary = row["summary"] or {}
     return Prescription(
         id=row["id"],
         uid=row["uid"],
@@ -45,7 +53,9 @@ def _prescription(row: Row) -> Prescription:
         doctor=row["doctor"],
         doctor_id=row["doctor_id"],
         pdf_url=row["pdf_url"],
-        summary=row["summary"] or {},
+        summary=summary,
         created_at=row["created_at"],
         version=row["version"],
+        revoked=is_revoked(summary, row["status"], row["revoked_at"]),
+        file_url=row["file_url"],
     )

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from shared.models import Chunk, Document
+from shared.foreign_chunks import ForeignChunk
+from shared.models import Chunk, Document, RemovedFile
 
 if TYPE_CHECKING:
     from shared.stores.supabase import Supabase
@@ -16,7 +17,10 @@ _COLUMNS = "id,patient_id,type,file_url,text,structured_json,ocr_confidence,crea
 
 @dataclass(frozen=True, slots=True)
 class Indexable:
-    """A document as the index sees it. `hashes` maps a stored chunk's index to "hash:model"."""
+    """
+    A document as the index sees it. `hashes` maps a stored chunk's index to "hash:model"; `foreign`
+    are the edge function's own chunks.
+    """
 
     id: str
     type: str | None
@@ -24,6 +28,9 @@ class Indexable:
     structured: Any
     version: int
     hashes: dict[int, str]
+    created_at: str = ""
+    revoked: bool = False
+    foreign: tuple[ForeignChunk, ...] = ()
 
 
 class SupabaseDocuments:
@@ -55,10 +62,25 @@ class SupabaseDocuments:
                 "ocr_confidence": d.confidence,
                 "created_at": d.created_at,
                 "source_version": d.version,
+                "revoked": d.revoked,
             }
             for d in documents
         ]
         self._supabase.call("mirror_documents", {"p_documents": rows})
+
+    def hide(self, versions: dict[str, int]) -> None:
+        """Take mirrors from patient and search, given as id -> version of the revocation."""
+        rows = [{"id": key, "source_version": version} for key, version in versions.items()]
+        self._supabase.call("hide_documents", {"p_documents": rows})
+
+    def removed_files(self, ids: Sequence[str]) -> list[RemovedFile]:
+        """Return the files that these deleted documents have left in Storage."""
+        rows = self._supabase.call("removed_files", {"p_ids": list(ids)})
+        return [RemovedFile(r["document_id"], r["patient_id"], r["file_url"]) for r in rows]
+
+    def forget_removed_files(self, ids: Sequence[str]) -> None:
+        """Note that the files of these documents need no more attention."""
+        self._supabase.call("forget_removed_files", {"p_ids": list(ids)})
 
     def unmirror(self, versions: dict[str, int]) -> None:
         """Remove mirrors, given as document id -> version at which the source was gone."""
@@ -76,6 +98,9 @@ class SupabaseDocuments:
                 row["structured_json"],
                 row["version"],
                 {int(index): known for index, known in row["hashes"].items()},
+                row["created_at"],
+                row["revoked"],
+                tuple(ForeignChunk(c["text"], c["model"]) for c in row["foreign_chunks"]),
             )
             for row in rows
         }

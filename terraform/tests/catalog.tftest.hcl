@@ -114,6 +114,17 @@ run "every_call_carries_the_functions_own_caller" {
     ])
     error_message = "A function's caller may not call it, or calls another."
   }
+  assert {
+    condition = {
+      for name, function in google_cloudfunctions2_function.this :
+      name => function.service_config[0].environment_variables["CALLED_BY"]
+      if contains(keys(function.service_config[0].environment_variables), "CALLED_BY")
+      } == {
+      for name, function in local.catalog.functions : name => google_service_account.called_by[name].email
+      if contains(["http", "schedule", "topic"], function.trigger.kind) && !try(function.trigger.public, false)
+    }
+    error_message = "A private function that does not know its caller, or a public one that does."
+  }
 }
 
 run "every_failure_is_tried_again" {

@@ -28,7 +28,7 @@ run "nothing_is_public_but_what_the_catalog_says" {
   }
   assert {
     condition = length([
-      for grant in concat(values(google_cloud_run_service_iam_member.called_by), values(google_cloud_run_service_iam_member.caller)) : grant
+      for grant in google_cloud_run_service_iam_member.called_by : grant
       if contains(["allUsers", "allAuthenticatedUsers"], grant.member)
     ]) == 0
     error_message = "Everybody may call a private function."

@@ -42,6 +42,7 @@ run "plain_settings_go_where_they_are_used" {
 
   assert {
     condition = google_cloudfunctions2_function.this["mirror_user_to_storage_second"].service_config[0].environment_variables == tomap({
+      CALLED_BY            = google_service_account.called_by["mirror_user_to_storage_second"].email
       CORE_POOL_SIZE       = "4"
       GOOGLE_CLOUD_PROJECT = "healbridge-test"
       OPENAI_BASE_URL      = "https://embeddings.example.com/v1"
@@ -54,10 +55,11 @@ run "plain_settings_go_where_they_are_used" {
     error_message = "The pool is not as large as the step's concurrency."
   }
   assert {
-    condition = google_cloudfunctions2_function.this["sweep"].service_config[0].environment_variables == tomap({
-      GOOGLE_CLOUD_PROJECT = "healbridge-test", OPENAI_BASE_URL = "https://embeddings.example.com/v1"
+    condition = google_cloudfunctions2_function.this["receive_document"].service_config[0].environment_variables == tomap({
+      GOOGLE_CLOUD_PROJECT = "healbridge-test"
+      OPENAI_BASE_URL      = "https://embeddings.example.com/v1"
     })
-    error_message = "A function without stores has their settings."
+    error_message = "A public function without stores has settings it cannot use."
   }
 }
 
@@ -125,7 +127,9 @@ run "http_functions_are_as_open_as_the_catalog_says" {
     error_message = "Callers of the public function."
   }
   assert {
-    condition     = [for grant in google_cloud_run_service_iam_member.caller : "${grant.service} ${grant.role} ${grant.member}"] == ["sync-status roles/run.invoker group:operators@example.com"]
+    condition = [
+      for grant in google_service_account_iam_member.caller : "${grant.service_account_id} ${grant.role} ${grant.member}"
+    ] == ["${google_service_account.called_by["sync_status"].name} roles/iam.serviceAccountOpenIdTokenCreator group:operators@example.com"]
     error_message = "Callers that a deployment adds."
   }
   assert {
@@ -165,6 +169,18 @@ run "a_sign_in_hook_is_called_by_firebase_at_its_run_app_address" {
       "${trigger.event_type} ${trigger.function_uri}"
     ]) == "beforeSignIn ${google_cloudfunctions2_function.this["announce_sign_in"].service_config[0].uri}"
     error_message = "The hook's event, or an address that the SDK would not accept as the token's audience."
+run "a_deployment_opens_only_what_it_names_callers_for" {
+  command = plan
+
+  variables {
+    private_ingress = "ALLOW_INTERNAL_AND_GCLB"
+  }
+  assert {
+    condition = {
+      for name, function in google_cloudfunctions2_function.this : name => function.service_config[0].ingress_settings
+      if function.service_config[0].ingress_settings != "ALLOW_INTERNAL_ONLY"
+    } == { receive_document = "ALLOW_ALL", sync_status = "ALLOW_INTERNAL_AND_GCLB" }
+    error_message = "Ingress of functions without callers."
   }
 }
 

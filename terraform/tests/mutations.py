@@ -48,6 +48,8 @@ _CATALOG = [
         ("subscriptions", "audience   ", "audience = null #"),
         ("subscriptions", "called_by[each.key].email", "runs_as[each.key].email"),
         ("schedules", "called_by[each.key].email", "runs_as[each.key].email"),
+        ("functions", "called_by[name].email", "runs_as[name].email"),
+        ("functions", "&& !function.public ? {", "&& function.public ? {"),
         ("grants", "called_by[each.key].member", "runs_as[each.key].member"),
     ),
     *_fails(
@@ -64,7 +66,7 @@ _CATALOG = [
     *_fails(
         "core_is_not_asked_for_more_connections_than_it_has",
         ("functions", "tostring(function.concurrency)", '"10"'),
-        ("shared/catalog.json", '"concurrency": 4,', '"concurrency": 1,\n    "note": "",'),
+        ("functions", "= each.value.max_instances", "= 500"),
     ),
 ]
 
@@ -146,9 +148,14 @@ _KINDS = [
     ),
     *_fails(
         "http_functions_are_as_open_as_the_catalog_says",
-        ("functions", '"http" ? var.private_ingress', '"http" ? "ALLOW_ALL"'),
+        ("functions", '? var.private_ingress : "', '? "ALLOW_ALL" : "'),
         ("grants", "if function.public }", "}"),
+        ("grants", "called_by[each.value.function]", "runs_as[each.value.function]"),
         ("outputs", "    if function.public\n", ""),
+    ),
+    *_fails(
+        "a_deployment_opens_only_what_it_names_callers_for",
+        ("functions", "contains(keys(var.callers), each.key)", "length(var.callers) > 0"),
     ),
     *_fails(
         "schedules_call_with_an_identity_and_are_missed_when_silent",
@@ -185,11 +192,21 @@ _RULES = [
             "s <= function.ack",
             "s <= 2 * function.ack",
         ),
-        ("a_deadline_beyond_pubsubs_is", "rules", "ack_deadline_s <= 600", "ack_deadline_s <= 900"),
+        (
+            "a_deadline_beyond_pubsubs_is",
+            "rules",
+            "ack_deadline_s <= 600\n",
+            "ack_deadline_s <= 900\n",
+        ),
         ("a_deadline_below_pubsubs_is", "rules", "ack_deadline_s >= 10", "ack_deadline_s >= 1"),
         ("too_few_attempts_are", "rules", "max_attempts >= 5", "max_attempts >= 1"),
         ("too_many_attempts_are", "rules", "max_attempts <= 100", "max_attempts <= 900"),
-        ("a_backoff_beyond_pubsubs_is", "rules", "max_backoff_s <= 600", "max_backoff_s <= 900"),
+        (
+            "a_backoff_beyond_pubsubs_is",
+            "rules",
+            "max_backoff_s <= 600\n",
+            "max_backoff_s <= 900\n",
+        ),
         ("a_backoff_that_shrinks_is", "rules", "<= function.max_backoff_s", "<= 600"),
         ("a_retention_beyond_pubsubs_is", "rules", "s <= 2678400", "s <= 9999999"),
         ("several_requests_on_part_of_a_cpu_are", "rules", "cpu) >= 1", "cpu) >= 0.1"),

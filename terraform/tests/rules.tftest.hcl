@@ -155,7 +155,7 @@ run "a_name_too_long_for_cloud_run_is_refused" {
 
   variables {
     catalog = merge(var.catalog, {
-      functions = merge(var.catalog.functions, { a_name_of_fifty_characters_is_one_too_many_for_run_ = var.catalog.functions.sweep })
+      functions = merge(var.catalog.functions, { a_name_of_fifty_characters_is_one_too_many_for_itx = var.catalog.functions.sweep })
     })
   }
   expect_failures = [terraform_data.catalog]

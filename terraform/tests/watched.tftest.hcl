@@ -64,7 +64,7 @@ run "a_stalled_chain_and_a_silent_schedule_are_noticed" {
     condition = alltrue([
       for function_name, function in local.catalog.functions : alltrue([
         for condition in google_monitoring_alert_policy.chain[function.chain].conditions :
-        strcontains(condition.condition_threshold[0].filter, "subscription_id=\"${replace(function_name, "_", "-")}\"")
+        strcontains(condition.condition_threshold[0].filter, "\"${replace(function_name, "_", "-")}\"")
       ]) if function.trigger.kind == "topic"
     ])
     error_message = "A step that its chain's alert does not see."

@@ -12,7 +12,10 @@ from shared.outcomes import Outcome
 from shared.runner import Batch
 from shared.stores.core_profiles import COLUMNS
 from tests.memory.core import MemoryCore
+from tests.memory.core_appointments import MemoryCoreAppointments, MemoryCorePapers
 from tests.memory.core_documents import MemoryCoreDocuments
+from tests.memory.core_notifications import MemoryCoreNotifications
+from tests.memory.core_pdf_copies import MemoryCorePdfCopies
 from tests.memory.core_profiles import MemoryCoreDoctors, MemoryCoreProfiles
 from tests.memory.core_stores import (
     MemoryCoreConflicts,
@@ -47,6 +50,10 @@ class MemoryCoreWorld:
         self.decisions: Any = MemoryCoreConflicts(core)
         self.documents: Any = MemoryCoreDocuments(core)
         self.prescriptions: Any = MemoryCorePrescriptions(core)
+        self.appointments: Any = MemoryCoreAppointments(core)
+        self.papers: Any = MemoryCorePapers(core)
+        self.notifications: Any = MemoryCoreNotifications(core)
+        self.pdf_copies: Any = MemoryCorePdfCopies(core)
         self.ledger: Any = MemoryLedger(core)
         self.outbox: Any = MemoryCoreOutbox(core)
         self.put_user = core.put_user
@@ -54,6 +61,9 @@ class MemoryCoreWorld:
         self.delete_user = core.delete_user
         self.put_prescription = core.put_prescription
         self.delete_prescription = core.delete_prescription
+        self.put_appointment = core.put_appointment
+        self.delete_appointment = core.delete_appointment
+        self.sign_doctor_in = core.sign_doctor_in
         self.expire_leases = core.outbox.expire_leases
         self.version = core.outbox.version
 
@@ -117,6 +127,22 @@ class MemoryCoreWorld:
         """Return which of a document's medications need review, by medication id."""
         rows = self.core.reading_rows.items()
         return {k: r["needs_review"] for k, r in rows if r["document_id"] == document_id}
+
+    def claims(self, key: str) -> list[dict[str, Any]]:
+        """Return an entity's claims by version: what, state, code, attempts, reached."""
+        rows = [row for at, row in sorted(self.core.claims.items()) if at[1] == key]
+        names = ("what", "state", "code", "attempts")
+        return [{n: r[n] for n in names} | {"reached": sorted(r["reached"])} for r in rows]
+
+    def expire_claims(self) -> None:
+        """Let the lease of every claim run out, as after the crash of its holder."""
+        for row in self.core.claims.values():
+            if row["lease_until"] is not None:
+                row["lease_until"] = self.core.clock() - 1
+
+    def notices(self) -> dict[str, dict[str, Any]]:
+        """Return the backend's notifications by id: user_id, type, status, metadata."""
+        return self.core.notification_rows
 
     def standing(self, kind: str, key: str, step: str) -> Standing | None:
         """Return state, source version, seen version, attempts and code from the ledger."""

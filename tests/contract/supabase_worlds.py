@@ -11,10 +11,12 @@ from typing import Any, LiteralString
 import psycopg
 from psycopg.types.json import Jsonb
 
+from shared.foreign_chunks import ForeignChunk
 from shared.stores.supabase import Supabase
 from shared.stores.supabase_documents import SupabaseDocuments
 from shared.stores.supabase_outbox import SupabaseOutbox
 from shared.stores.supabase_users import SupabaseUsers
+from tests.memory.embedder import vector
 from tests.memory.supabase import MemorySupabase
 from tests.memory.supabase_documents import MemorySupabaseDocuments, MemorySupabaseOutbox
 from tests.memory.supabase_users import MemorySupabaseUsers
@@ -27,7 +29,11 @@ insert into public.documents as d (id, patient_id, type, file_url, text, structu
 select id, patient_id, type, file_url, text, structured_json, ocr_confidence
 from jsonb_populate_recordset(null::public.documents, %(rows)s)
 on conflict (id) do update set patient_id = excluded.patient_id, type = excluded.type,
-  text = excluded.text, structured_json = excluded.structured_json
+  file_url = excluded.file_url, text = excluded.text, structured_json = excluded.structured_json
+"""
+_FOREIGN = """
+insert into public.rag_chunks (patient_id, document_id, chunk_text, embedding)
+select patient_id, id, %(text)s, %(v)s::extensions.vector from public.documents where id = %(id)s
 """
 
 
@@ -42,6 +48,16 @@ class MemorySupabaseWorld:
         self.upload = supabase.upload
         self.delete_document = supabase.delete_document
         self.expire_leases = supabase.outbox.expire_leases
+
+    def index_elsewhere(self, document_id: str, *texts: str) -> None:
+        """Write chunks as the edge function does; passed over where the sync's own are."""
+        if not any(at[0] == document_id for at in self.supabase.chunk_rows):
+            chunks = [ForeignChunk(text, None) for text in texts]
+            self.supabase.foreign_chunks.setdefault(document_id, []).extend(chunks)
+
+    def revoked(self, document_id: str) -> bool:
+        """Tell whether a document is marked as revoked."""
+        return self.supabase.document_rows[document_id]["revoked"]
 
     def version(self, document_id: str) -> int:
         """Return a document's version."""
@@ -86,6 +102,19 @@ class HttpSupabaseWorld:
     def expire_leases(self) -> None:
         """Let the time of every lease pass, as after the crash of its holder."""
         self._sql.execute("update sync.outbox set lease_until = now() - interval '1 second'")
+
+    def index_elsewhere(self, document_id: str, *texts: str) -> None:
+        """Write chunks as the edge function does; passed over where the sync's own are."""
+        for text in texts:
+            self._sql.execute(_FOREIGN, {"id": document_id, "text": text, "v": str(vector(text))})
+
+    def revoked(self, document_id: str) -> bool:
+        """Tell whether a document is marked as revoked."""
+        rows = self._all(
+            "select revoked_at is not null as revoked from public.documents where id = %(id)s",
+            id=document_id,
+        )
+        return rows[0]["revoked"]
 
     def version(self, document_id: str) -> int:
         """Return a document's version."""

@@ -8,17 +8,17 @@ accounts:update); the end-to-end tests run it on the real emulator.
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Generator
 from typing import Any
 
-import firebase_admin
 import pytest
 
-from infra.local.loopback import LoopbackServer, Request, Response
+from infra.local.loopback import Request, Response
+from shared import firebase_app
 from shared.errors import PermanentError, TransientError
 from shared.models import Account
 from shared.stores.accounts import Accounts
+from tests.contract.serving import served
 from tests.memory.firebase import MemoryAccounts, MemoryFirebase
 
 PATH = "/identitytoolkit.googleapis.com/v1/projects/demo-test/accounts"
@@ -73,15 +73,11 @@ def _toolkit(firebase: MemoryFirebase) -> IdentityToolkit:
 @pytest.fixture(name="sdk")
 def _sdk(toolkit: IdentityToolkit, monkeypatch: pytest.MonkeyPatch) -> Generator[Accounts]:
     """The real store, its SDK pointed at the toolkit."""
-    with LoopbackServer(0, toolkit.answer) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        monkeypatch.setenv("FIREBASE_AUTH_EMULATOR_HOST", f"127.0.0.1:{server.port}")
+    with served(toolkit.answer) as host:
+        monkeypatch.setenv("FIREBASE_AUTH_EMULATOR_HOST", host)
         accounts = Accounts()
         yield accounts
-        firebase_admin.delete_app(accounts._app)
-        server.shutdown()
-        thread.join()
+        firebase_app.close()
 
 
 @pytest.fixture(name="accounts", params=["memory", "sdk"])

@@ -9,7 +9,6 @@ from uuid import UUID
 import pytest
 
 from shared import document_reading
-from shared.errors import PermanentError
 from shared.events import Ref
 from shared.models import Document, StoredDocument
 from shared.outcomes import Outcome
@@ -198,12 +197,18 @@ def test_a_document_uploaded_again_after_its_deletion_stays(at_core: CoreWorld) 
     assert names(at_core) == ["Paracetamol"]
 
 
-def test_a_type_or_structure_that_cannot_be_read_is_refused_before_any_store(
-    at_core: CoreWorld,
-) -> None:
-    with pytest.raises(PermanentError, match="medications_not_an_object"):
-        document_reading.store_form(
-            Document(D1, "u1", "LAB", None, None, 17, None, "2026-05-01T10:00:00+00:00", 1),
-            UUID(NAMESPACE),
-        )
-    assert at_core.document(D1) is None
+def test_a_read_older_than_what_was_parked_changes_nothing(at_core: CoreWorld) -> None:
+    store(at_core, document(1, medicine("Paracetamol")))
+    newer = Ref("document", D1, 3)
+    at_core.ledger.record(batch(STEP), [Outcome(newer, "parked", "document_type_unknown")])
+
+    assert store(at_core, document(2, medicine("Ibuprofen"))) == [
+        Outcome(Ref("document", D1, 2), "done")
+    ]
+    at_core.documents.remove(batch(STEP), [Ref("document", D1, 2)])
+
+    assert names(at_core) == ["Paracetamol"]
+    assert at_core.standing("document", D1, STEP) == ("parked", 1, 3, 1, "document_type_unknown")
+    store(at_core, document(3, medicine("Aspirin")))
+    assert names(at_core) == ["Aspirin"]
+    assert at_core.standing("document", D1, STEP) == ("done", 3, 3, 0, None)

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from typing import Any
 
 import httpx
 import pytest
 
-from infra.local.processes import free_port
+from infra.local.embeddings.server import Embeddings
+from infra.local.embeddings.token_bucket import TokenBucket
 from shared.embeddings import MODEL, Embedder
 from shared.errors import PermanentError, TransientError
-from tests.contract.conftest import Launcher
+from tests.contract.serving import served
 from tests.memory.embedder import SIZE, MemoryEmbedder
 
 
-@pytest.fixture(scope="session", name="provider")
-def _provider(launcher: Launcher) -> str:
-    port = free_port()
-    launcher.make("embeddings", "--port", str(port)).start()
-    return f"http://127.0.0.1:{port}"
+@pytest.fixture(scope="module", name="provider")
+def _provider() -> Generator[str]:
+    embeddings = Embeddings("", TokenBucket(0), TokenBucket(0))
+    with served(embeddings.handler()) as host:
+        yield f"http://{host}"
 
 
 @pytest.fixture(name="openai")

@@ -22,12 +22,22 @@ STORES = {
     "core_users": "shared.stores.core_users.CoreUsers",
     "core_documents": "shared.stores.core_documents.CoreDocuments",
     "core_prescriptions": "shared.stores.core_prescriptions.CorePrescriptions",
+    "core_appointments": "shared.stores.core_appointments.CoreAppointments",
+    "core_papers": "shared.stores.core_papers.CorePapers",
+    "core_notifications": "shared.stores.core_notifications.CoreNotifications",
+    "firestore": "shared.stores.firestore.Firestore",
+    "shown_appointments": "shared.stores.shown_appointments.ShownAppointments",
+    "inboxes": "shared.stores.inboxes.Inboxes",
+    "core_pdf_copies": "shared.stores.core_pdf_copies.CorePdfCopies",
+    "core_links": "shared.stores.core_links.CoreLinks",
+    "pdf_sources": "shared.stores.pdf_sources.PdfSources",
+    "storage": "shared.stores.storage.Storage",
     "core_outbox": "shared.stores.core_outbox.CoreOutbox",
     "supabase_users": "shared.stores.supabase_users.SupabaseUsers",
     "supabase_documents": "shared.stores.supabase_documents.SupabaseDocuments",
     "supabase_outbox": "shared.stores.supabase_outbox.SupabaseOutbox",
 }
-OTHERS = {"publisher", "core", "supabase", "embedder"}  # the bus, two places, the provider
+OTHERS = {"publisher", "core", "supabase", "embedder", "messaging"}  # bus, places, providers
 
 
 def methods(kind: type) -> dict[str, Any]:

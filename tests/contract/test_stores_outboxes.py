@@ -13,7 +13,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from shared.events import Ref
-from tests.contract.postgres_core_world import PostgresCoreWorld
+from tests.contract.postgres_core_world import MemoryCoreWorld, PostgresCoreWorld
 from tests.contract.supabase_worlds import HttpSupabaseWorld, MemorySupabaseWorld
 
 FOUR = ("core in memory", "core", "supabase in memory", "supabase")
@@ -58,12 +58,8 @@ class Source:
         return {key for _, key in self.world.unsent()}
 
 
-@pytest.fixture(
-    name="source", params=["core-memory", "core-real", "supabase-memory", "supabase-real"]
-)
+@pytest.fixture(name="source", params=FOUR)
 def _source(request: pytest.FixtureRequest) -> Source:
-    from tests.contract.memory_core_world import MemoryCoreWorld
-
     def asked(name: str) -> Any:
         return request.getfixturevalue(name)
 
@@ -74,9 +70,11 @@ def _source(request: pytest.FixtureRequest) -> Source:
             return Source(PostgresCoreWorld(asked("core"), asked("sql")), "user")
         case "supabase in memory":
             return Source(MemorySupabaseWorld(), "document")
-        case _:
+        case "supabase":
             world = HttpSupabaseWorld(asked("supabase"), asked("supabase_sql"))
             return Source(world, "document")
+        case other:
+            raise AssertionError(other)
 
 
 def test_a_change_is_announced_once(source: Source) -> None:
@@ -159,6 +157,13 @@ def test_a_row_changed_while_leased_stays_unsent_after_settling(source: Source) 
     source.world.outbox.settle(token, refs)
     assert source.unsent() == {source.key(1)}
     assert source.announce()[0].version > refs[0].version
+
+
+def test_a_row_is_settled_at_the_announced_version_only(source: Source) -> None:
+    source.write(1)
+    token, (ref,) = source.claim()
+    source.world.outbox.settle(token, [Ref(ref.kind, ref.key, ref.version + 1)])
+    assert source.unsent() == {source.key(1)}
 
 
 def test_settling_only_some_of_the_claimed_rows_leaves_the_others(source: Source) -> None:

@@ -10,12 +10,15 @@ from uuid import UUID, uuid4
 
 import psycopg
 import pytest
+from psycopg.conninfo import make_conninfo
 
 from shared.errors import ContendedError
 from shared.events import Ref
-from shared.models import Chunk, Document, StoredDocument
+from shared.models import Chunk, Document, News, StoredDocument
 from shared.outcomes import Outcome
+from shared.runner import Batch
 from shared.stores.core import CoreDatabase
+from shared.stores.core_outbox import CoreOutbox
 from shared.stores.supabase import Supabase
 from shared.stores.supabase_documents import SupabaseDocuments
 from tests.contract.memory_core_world import batch
@@ -127,6 +130,18 @@ def test_racing_relays_take_each_row_once(world: PostgresCoreWorld) -> None:
     assert len(taken) == len(set(taken)) == 200
 
 
+def test_a_relay_does_not_wait_for_one_that_is_claiming(
+    world: PostgresCoreWorld, core_dsn: str
+) -> None:
+    world.put_users(5)
+    claim = "select * from sync.claim_outbox(gen_random_uuid(), 3, 60)"
+    impatient = CoreDatabase(make_conninfo(core_dsn, options="-c lock_timeout=1s"))
+    with psycopg.connect(core_dsn) as slow:
+        assert len(slow.execute(claim).fetchall()) == 3
+        assert len(CoreOutbox(impatient).claim(str(uuid4()), 100, 60)) == 2
+    impatient.close()
+
+
 def test_a_change_committed_late_is_still_announced(
     world: PostgresCoreWorld, core_dsn: str
 ) -> None:
@@ -149,6 +164,21 @@ def test_racing_records_of_one_entity_end_at_the_newest_version(world: PostgresC
     together(record, *versions)
     assert world.standing("user", "u1", "s") == ("done", 8, 8, 0, None)
     assert sorted(version for _, version, _, _ in world.journal("s")) == versions
+
+
+def test_of_racing_messages_about_one_piece_of_news_one_gets_to_tell_it(
+    world: PostgresCoreWorld,
+) -> None:
+    def claim(given: tuple[int, int]) -> int:
+        trace, version = given
+        news = News("a1", version, "patient-uid", f"state {version}", "booked", "rescheduled")
+        message = Batch("notify_appointment", (), f"00-{trace:032x}-{trace:016x}-01")
+        claims = world.notifications.claim(message, "appointment", [news])
+        return sum(not claimed.held for claimed in claims if claimed.version == version)
+
+    for version in range(1, 15):
+        assert sorted(together(claim, *[(n, version) for n in (1, 2, 3)])) == [0, 0, 1]
+    assert len(world.claims("a1")) == 14
 
 
 def test_racing_mirrors_of_one_prescription_end_with_the_newest(supabase: Supabase) -> None:

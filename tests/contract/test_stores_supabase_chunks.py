@@ -46,9 +46,9 @@ def _uploaded(at_supabase: SupabaseWorld) -> None:
 
 def test_a_document_is_read_for_indexing_with_no_chunks_yet(at_supabase: SupabaseWorld) -> None:
     version = at_supabase.version(D1)
-    assert at_supabase.documents.read_for_indexing([D1, D2]) == {
-        D1: Indexable(D1, "lab", "one two", None, version, {})
-    }
+    found = at_supabase.documents.read_for_indexing([D1, D2])
+    created_at = found[D1].created_at
+    assert found == {D1: Indexable(D1, "lab", "one two", None, version, {}, created_at)}
 
 
 def test_chunks_are_stored_with_owner_vector_and_metadata(at_supabase: SupabaseWorld) -> None:
@@ -113,3 +113,23 @@ def test_the_chunks_of_a_deleted_document_go_with_it(at_supabase: SupabaseWorld)
 
 def test_swapping_nothing_is_allowed(at_supabase: SupabaseWorld) -> None:
     assert at_supabase.documents.replace_chunks(MODEL, []) == set()
+
+
+def test_the_edge_functions_chunks_are_told_apart_and_go_with_a_swap(
+    at_supabase: SupabaseWorld,
+) -> None:
+    at_supabase.index_elsewhere(D1, "one", "two")
+    found = source(at_supabase)
+    assert (found.hashes, {chunk.text for chunk in found.foreign}) == ({}, {"one", "two"})
+    swap(at_supabase, found, chunk(0, "one two"))
+    assert texts(at_supabase) == ["one two"]
+    assert source(at_supabase).foreign == ()
+
+
+def test_what_the_edge_function_brings_after_the_sync_has_indexed_is_passed_over(
+    at_supabase: SupabaseWorld,
+) -> None:
+    swap(at_supabase, source(at_supabase), chunk(0, "one two"))
+    at_supabase.index_elsewhere(D1, "one", "two")
+    assert texts(at_supabase) == ["one two"]
+    assert source(at_supabase).foreign == ()

@@ -8,8 +8,9 @@ from uuid import UUID
 import pytest
 
 from shared.errors import PermanentError
-from shared.models import Document
+from shared.models import Chunk, Document, RemovedFile
 from tests.contract.supabase_worlds import SupabaseWorld
+from tests.memory.embedder import vector
 
 UPLOAD, OTHER, MIRROR = (str(UUID(int=n)) for n in (1, 2, 3))
 
@@ -148,3 +149,92 @@ def test_a_mirror_written_after_the_source_was_gone_stays(at_supabase: SupabaseW
     at_supabase.documents.mirror([mirror(9)])
     at_supabase.documents.unmirror({MIRROR: 9})
     assert at_supabase.origin(MIRROR) == "core"
+
+
+def indexed(at_supabase: SupabaseWorld) -> None:
+    """Give the mirror one chunk."""
+    document = at_supabase.documents.read_for_indexing([MIRROR])[MIRROR]
+    one = Chunk(str(UUID(int=9)), 0, "one", "hash", {}, vector("one"))
+    assert at_supabase.documents.replace_chunks("model", [(document, [one])]) == {MIRROR}
+
+
+def test_a_mirror_is_hidden_with_its_chunks_at_once(at_supabase: SupabaseWorld) -> None:
+    at_supabase.documents.mirror([mirror(7)])
+    indexed(at_supabase)
+    at_supabase.documents.hide({MIRROR: 9, OTHER: 9})
+    assert at_supabase.revoked(MIRROR)
+    assert at_supabase.chunks(MIRROR) == []
+
+
+def test_hiding_comes_too_late_for_a_newer_mirror(at_supabase: SupabaseWorld) -> None:
+    at_supabase.documents.mirror([mirror(9)])
+    at_supabase.documents.hide({MIRROR: 9})
+    at_supabase.documents.hide({MIRROR: 8})
+    assert not at_supabase.revoked(MIRROR)
+
+
+def test_an_older_mirror_does_not_bring_a_hidden_one_back(at_supabase: SupabaseWorld) -> None:
+    at_supabase.documents.mirror([mirror(7)])
+    at_supabase.documents.hide({MIRROR: 9})
+    at_supabase.documents.mirror([mirror(8)])
+    assert at_supabase.revoked(MIRROR)
+
+
+def test_the_mirror_of_the_revoked_version_is_still_written(at_supabase: SupabaseWorld) -> None:
+    at_supabase.documents.mirror([mirror(7)])
+    at_supabase.documents.hide({MIRROR: 9})
+    at_supabase.documents.mirror([replace(mirror(9, "as revoked"), revoked=True)])
+    found = read(at_supabase)
+    assert found is not None
+    assert (found.text, at_supabase.revoked(MIRROR)) == ("as revoked", True)
+
+
+def test_a_hidden_mirror_goes_when_its_source_is_gone_at_that_version(
+    at_supabase: SupabaseWorld,
+) -> None:
+    at_supabase.documents.mirror([mirror(7)])
+    at_supabase.documents.hide({MIRROR: 9})
+    at_supabase.documents.unmirror({MIRROR: 9})
+    assert at_supabase.origin(MIRROR) is None
+
+
+def test_a_prescription_that_is_valid_again_comes_back(at_supabase: SupabaseWorld) -> None:
+    at_supabase.documents.mirror([replace(mirror(7), revoked=True)])
+    at_supabase.documents.mirror([mirror(8)])
+    assert not at_supabase.revoked(MIRROR)
+
+
+def test_an_upload_cannot_be_hidden(at_supabase: SupabaseWorld) -> None:
+    at_supabase.upload({"id": UPLOAD, "patient_id": "u1"})
+    at_supabase.documents.hide({UPLOAD: 9})
+    assert not at_supabase.revoked(UPLOAD)
+
+
+def test_marking_a_mirror_as_revoked_drops_its_chunks_and_refuses_an_index_under_way(
+    at_supabase: SupabaseWorld,
+) -> None:
+    at_supabase.documents.mirror([mirror(7)])
+    indexed(at_supabase)
+    under_way = at_supabase.documents.read_for_indexing([MIRROR])[MIRROR]
+    at_supabase.documents.mirror([replace(mirror(8), revoked=True)])
+    assert at_supabase.chunks(MIRROR) == []
+    assert at_supabase.documents.replace_chunks("model", [(under_way, [])]) == set()
+    assert at_supabase.documents.read_for_indexing([MIRROR])[MIRROR].revoked
+
+
+def test_a_deleted_upload_leaves_its_file_to_be_removed(at_supabase: SupabaseWorld) -> None:
+    files = {UPLOAD: "documents/u1/a.jpg", OTHER: "documents/u1/b.jpg"}
+    for key, path in files.items():
+        at_supabase.upload({"id": key, "patient_id": "u1", "file_url": path})
+    at_supabase.delete_document(UPLOAD)
+    left = at_supabase.documents.removed_files([UPLOAD, OTHER])
+    assert left == [RemovedFile(UPLOAD, "u1", "documents/u1/a.jpg")]
+    at_supabase.documents.forget_removed_files([UPLOAD])
+    assert at_supabase.documents.removed_files([UPLOAD]) == []
+
+
+def test_a_file_that_another_document_uses_is_not_removed(at_supabase: SupabaseWorld) -> None:
+    for key in (UPLOAD, OTHER):
+        at_supabase.upload({"id": key, "patient_id": "u1", "file_url": "documents/u1/a.jpg"})
+    at_supabase.delete_document(UPLOAD)
+    assert at_supabase.documents.removed_files([UPLOAD]) == []

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from shared.clients import Clients
+from shared.stores.inboxes import Inboxes
+from shared.stores.profiles import Profiles
+from shared.stores.shown_appointments import ShownAppointments
 from tests.memory.bus import MemoryBus
 from tests.memory.core import MemoryCore
+from tests.memory.core_appointments import MemoryCoreAppointments, MemoryCorePapers
 from tests.memory.core_documents import MemoryCoreDocuments
+from tests.memory.core_notifications import MemoryCoreNotifications
+from tests.memory.core_pdf_copies import MemoryCoreLinks, MemoryCorePdfCopies
 from tests.memory.core_profiles import MemoryCoreDoctors, MemoryCoreProfiles
 from tests.memory.core_stores import (
     MemoryCoreConflicts,
@@ -15,7 +21,9 @@ from tests.memory.core_stores import (
 )
 from tests.memory.core_users import MemoryCoreUsers
 from tests.memory.embedder import MemoryEmbedder
-from tests.memory.firebase import MemoryAccounts, MemoryFirebase, MemoryProfiles
+from tests.memory.files import MemoryPdfSources, MemoryStorage
+from tests.memory.firebase import MemoryAccounts, MemoryFirebase, MemoryFirestore
+from tests.memory.messaging import MemoryMessaging
 from tests.memory.place import Place
 from tests.memory.supabase import MemorySupabase
 from tests.memory.supabase_documents import MemorySupabaseDocuments, MemorySupabaseOutbox
@@ -35,19 +43,34 @@ class MemoryClients(Clients):
         self.firebase = MemoryFirebase()
         self.bus = MemoryBus(max_attempts)
         self.memory_embedder = MemoryEmbedder()
+        self.memory_messaging = MemoryMessaging()
+        firestore = MemoryFirestore(self.firebase)
+        self.pdfs = MemoryPdfSources()
+        self.files = MemoryStorage()
         vars(self).update(
             publisher=self.bus,
             core=self.memory_core,
             supabase=self.memory_supabase,
             accounts=MemoryAccounts(self.firebase),
-            profiles=MemoryProfiles(self.firebase),
+            profiles=Profiles(firestore),
             core_profiles=MemoryCoreProfiles(self.memory_core),
             core_doctors=MemoryCoreDoctors(self.memory_core),
             core_conflicts=MemoryCoreConflicts(self.memory_core),
+            firestore=firestore,
+            shown_appointments=ShownAppointments(firestore),
+            inboxes=Inboxes(firestore),
+            messaging=self.memory_messaging,
             ledger=MemoryLedger(self.memory_core),
             core_users=MemoryCoreUsers(self.memory_core),
             core_documents=MemoryCoreDocuments(self.memory_core),
             core_prescriptions=MemoryCorePrescriptions(self.memory_core),
+            core_appointments=MemoryCoreAppointments(self.memory_core),
+            core_papers=MemoryCorePapers(self.memory_core),
+            core_notifications=MemoryCoreNotifications(self.memory_core),
+            core_pdf_copies=MemoryCorePdfCopies(self.memory_core),
+            core_links=MemoryCoreLinks(self.memory_core),
+            pdf_sources=self.pdfs,
+            storage=self.files,
             core_outbox=MemoryCoreOutbox(self.memory_core),
             supabase_users=MemorySupabaseUsers(self.memory_supabase),
             supabase_documents=MemorySupabaseDocuments(self.memory_supabase),
@@ -64,6 +87,9 @@ class MemoryClients(Clients):
             self.firebase,
             self.bus,
             self.memory_embedder,
+            self.memory_messaging,
+            self.pdfs,
+            self.files,
         )
 
     def run(self) -> None:

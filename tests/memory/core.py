@@ -9,12 +9,27 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
+from shared.models import PdfCopy
 from shared.outcomes import Outcome
 from tests.memory.place import Outbox, Place
 
 Row = dict[str, Any]
+
+
+APPOINTMENT: Row = {
+    "doctor_id": "doctor-1",
+    "clinic_id": None,
+    "start": datetime(2126, 5, 1, 10, tzinfo=UTC),
+    "end": datetime(2126, 5, 1, 10, 15, tzinfo=UTC),
+    "status": "CONFIRMED",
+    "visit_type": "CLINIC",
+    "address": None,
+    "checked_in_at": None,
+    "created_at": datetime(2026, 5, 1, 10, tzinfo=UTC),
+}
 
 
 @dataclass
@@ -50,6 +65,11 @@ class MemoryCore(Place):
         self.user_rows: dict[str, Row] = {}  # by id
         self.patient_rows: dict[str, Row] = {}  # by user id
         self.prescription_rows: dict[str, Row] = {}
+        self.appointment_rows: dict[str, Row] = {}
+        self.doctor_uids: dict[str, str | None] = {}  # by doctor id
+        self.told: dict[tuple[str, str], Row] = {}  # by kind and key
+        self.claims: dict[tuple[str, str, int], Row] = {}  # by kind, key and version
+        self.notification_rows: dict[str, Row] = {}
         self.document_rows: dict[str, Row] = {}
         self.medication_rows: dict[str, Row] = {}
         self.reading_rows: dict[str, Row] = {}
@@ -58,6 +78,8 @@ class MemoryCore(Place):
         self.profile_reading_rows: dict[str, Row] = {}  # by uid
         self.ledger_rows: dict[tuple[str, str, str], LedgerRow] = {}  # by kind, key, step
         self.journal_rows: list[JournalRow] = []
+        self.pdf_copies: dict[tuple[str, str], PdfCopy] = {}  # by prescription and path
+        self.unlinked: set[tuple[str, str]] = set()  # kind and key that no notification leads to
         self.open_conflicts: dict[tuple[str, str, str, str], str] = {}  # kind, key, step, field
         self.all_conflicts: list[Row] = []  # opened ever, decided or not
 
@@ -66,6 +88,8 @@ class MemoryCore(Place):
         blank = {"role": "PATIENT", "firebase_uid": None, "phone": None, "email": None}
         known = self.user_rows.get(user_id, blank | {"id": user_id, "verified": False})
         self._change(self.user_rows, user_id, known | columns, "user", "firebase_uid")
+        if self.user_rows[user_id]["firebase_uid"] != known["firebase_uid"]:
+            self._note_signed_in(user_id)
 
     def put_patient(self, user_id: str, patient_id: str, name: str | None = None) -> None:
         """Insert or change the patient row of a user."""
@@ -109,6 +133,8 @@ class MemoryCore(Place):
             self.drop_document(key)
         for key in [k for k, row in self.prescription_rows.items() if row["user_id"] == user_id]:
             self.delete_prescription(key)
+        for key in [k for k, row in self.appointment_rows.items() if row["user_id"] == user_id]:
+            self.delete_appointment(key)
         if user["firebase_uid"] is not None:
             self._note_deleted("user", user["firebase_uid"])
 
@@ -124,6 +150,23 @@ class MemoryCore(Place):
         """Delete a prescription."""
         del self.prescription_rows[prescription_id]
         self._note_deleted("prescription", prescription_id)
+
+    def put_appointment(self, appointment_id: str, user_id: str, **columns: Any) -> None:
+        """Insert or change an appointment of a user's patient."""
+        known = self.appointment_rows.get(appointment_id, APPOINTMENT | {"id": appointment_id})
+        row = known | {"user_id": user_id} | columns
+        self._change(self.appointment_rows, appointment_id, row, "appointment", "id")
+
+    def sign_doctor_in(self, doctor_id: str, uid: str | None) -> None:
+        """Give a doctor a sign-in; all that the doctor may read by it is announced."""
+        self.doctor_uids[doctor_id] = uid
+        for key in [k for k, r in self.appointment_rows.items() if r["doctor_id"] == doctor_id]:
+            self.outbox.note("appointment", key, self.next_version())
+
+    def delete_appointment(self, appointment_id: str) -> None:
+        """Delete an appointment."""
+        del self.appointment_rows[appointment_id]
+        self._note_deleted("appointment", appointment_id)
 
     def drop_document(self, document_id: str) -> None:
         """Remove a document with all that hangs on it."""
@@ -203,6 +246,14 @@ class MemoryCore(Place):
             table[at] = row
             if row[key] is not None:
                 self.outbox.note(kind, row[key], self.next_version())
+
+    def _note_signed_in(self, user_id: str) -> None:
+        for kind, rows in (
+            ("appointment", self.appointment_rows),
+            ("prescription", self.prescription_rows),
+        ):
+            for key in [k for k, row in rows.items() if row["user_id"] == user_id]:
+                self.outbox.note(kind, key, self.next_version())
 
     def _note_deleted(self, kind: str, key: str) -> None:
         self.outbox.note(kind, key, self.next_version(), deleted=True)

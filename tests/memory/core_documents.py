@@ -44,11 +44,16 @@ class MemoryCoreDocuments:
             fresh = [outcome for outcome in outcomes if self._is_fresh(batch, outcome.ref)]
             for outcome in fresh:
                 self._core.drop_document(outcome.ref.key)
+                self._core.unlinked.add(("document", outcome.ref.key))
             self._core.record(batch.step, batch.traceparent, fresh)
             return outcomes
 
     def _is_fresh(self, batch: Batch, ref: Ref) -> bool:
-        return self._core.source_version("document", ref.key, batch.step) <= ref.version
+        row = self._core.ledger_rows.get(("document", ref.key, batch.step))
+        if row is None:
+            return True
+        newest = row.seen_version if row.state == "parked" else row.source_version
+        return max(newest, row.source_version) <= ref.version
 
     def _write(self, ref: Ref, stored: StoredDocument) -> Outcome:
         document = stored.document

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from shared.events import Ref
 from shared.models import OpenConflict, Prescription
 from shared.outcomes import Outcome
+from shared.revocation import is_revoked
 from tests.memory.core import MemoryCore, Row, digits
 
 if TYPE_CHECKING:
@@ -77,9 +79,12 @@ class MemoryCorePrescriptions:
 
     def _prescription(self, row: Row) -> Prescription:
         doctor_id, doctor = DOCTOR
+        uid = self._core.user_rows[row["user_id"]]["firebase_uid"]
+        source = hashlib.sha256((row["pdf_url"] or "").encode()).hexdigest()
+        copies = self._core.pdf_copies.values()
         return Prescription(
             id=row["id"],
-            uid=self._core.user_rows[row["user_id"]]["firebase_uid"],
+            uid=uid,
             appointment_id=f"appointment-{row['id']}",
             doctor=doctor,
             doctor_id=doctor_id,
@@ -87,6 +92,16 @@ class MemoryCorePrescriptions:
             summary=row["summary"],
             created_at=row["created_at"],
             version=self._core.outbox.version("prescription", row["id"]),
+            revoked=is_revoked(row["summary"], row.get("status"), row.get("revoked_at")),
+            file_url=next(
+                (
+                    copy.path
+                    for copy in copies
+                    if (copy.prescription, copy.owner, copy.source) == (row["id"], uid, source)
+                    and copy.copy_etag
+                ),
+                None,
+            ),
         )
 
 

@@ -1,13 +1,14 @@
-"""Firebase in memory: Auth's accounts, and profiles in Firestore."""
+"""Firebase in memory: Auth's accounts and Firestore's documents."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from shared.errors import PermanentError
-from shared.models import Account, FirestoreDocument
+from shared.errors import ContendedError, PermanentError
+from shared.models import Account
+from shared.stores.firestore import MAX_WRITES, REMOVED, Snapshot, Write
 from tests.memory.place import Place
 
 
@@ -17,7 +18,7 @@ class MemoryFirebase(Place):
     def __init__(self) -> None:
         super().__init__()
         self.account_rows: dict[str, Account] = {}
-        self.profile_rows: dict[tuple[str, str], FirestoreDocument] = {}  # by collection and uid
+        self.documents: dict[str, Snapshot] = {}  # by path
 
     def sign_up(
         self, uid: str, *, email: str | None = None, phone: str | None = None, verified: bool = True
@@ -30,15 +31,27 @@ class MemoryFirebase(Place):
         """Delete an account."""
         del self.account_rows[uid]
 
+    def put_document(self, path: str, fields: Mapping[str, Any]) -> None:
+        """Write a document as an app does; like every write it moves the update time."""
+        self.documents[path] = Snapshot(dict(fields), self.next_version())
+
     def write_profile(self, uid: str, collection: str = "users", **fields: Any) -> int:
-        """Write a document as a whole; return its version."""
-        document = FirestoreDocument(fields, self.next_version())
-        self.profile_rows[collection, uid] = document
-        return document.version
+        """Write a profile as a whole; return its version."""
+        self.put_document(f"{collection}/{uid}", fields)
+        return self.documents[f"{collection}/{uid}"].changed
 
     def delete_profile(self, uid: str, collection: str = "users") -> None:
-        """Delete a document."""
-        del self.profile_rows[collection, uid]
+        """Delete a profile."""
+        del self.documents[f"{collection}/{uid}"]
+
+    def document(self, path: str) -> dict[str, Any] | None:
+        """Return a document's fields."""
+        known = self.documents.get(path)
+        return known.data if known else None
+
+    def under(self, prefix: str) -> dict[str, dict[str, Any]]:
+        """Return the documents whose path begins so."""
+        return {p: s.data for p, s in self.documents.items() if p.startswith(prefix) and s.data}
 
 
 class MemoryAccounts:
@@ -70,24 +83,43 @@ def _check(uid: str) -> None:
         raise PermanentError("firebase_invalid_argument")
 
 
-class MemoryProfiles:
-    """Reads profiles. What is absent has the time of the read as its version."""
+class MemoryFirestore:
+    """Reads and writes documents by path."""
 
     def __init__(self, firebase: MemoryFirebase) -> None:
         self._firebase = firebase
 
-    def read(self, uids: Sequence[str]) -> dict[str, FirestoreDocument]:
-        """Return the patients' profiles by uid; every uid is in the answer."""
-        return self._read("users", uids)
+    def read(
+        self, paths: Iterable[str], fields: Sequence[str] | None = None
+    ) -> dict[str, Snapshot]:
+        """Return a snapshot for every path, of the given fields or of all."""
+        with self._firebase.effect("firestore.read"):
+            now = self._firebase.next_version()
+            return {at: self._snapshot(at, fields, now) for at in paths}
 
-    def read_doctors(self, uids: Sequence[str]) -> dict[str, FirestoreDocument]:
-        """Return the doctors' profiles by uid; every uid is in the answer."""
-        return self._read("doctors", uids)
+    def _snapshot(self, at: str, fields: Sequence[str] | None, now: int) -> Snapshot:
+        known = self._firebase.documents.get(at)
+        if known is None or known.data is None:
+            return Snapshot(None, version=now)
+        chosen = {k: v for k, v in known.data.items() if fields is None or k in fields}
+        return Snapshot(chosen, known.changed, known.changed)
 
-    def _read(self, collection: str, uids: Sequence[str]) -> dict[str, FirestoreDocument]:
-        if any("/" in uid for uid in uids):  # the client refuses the path before it asks
-            raise PermanentError("firestore_invalid_argument")
-        with self._firebase.effect("profiles.read"):
-            rows = self._firebase.profile_rows
-            absent = FirestoreDocument(None, self._firebase.next_version())
-            return {uid: rows.get((collection, uid), absent) for uid in uids}
+    def commit(self, writes: Sequence[Write]) -> None:
+        """Carry out all writes or none."""
+        assert 0 < len(writes) <= MAX_WRITES
+        with self._firebase.effect("firestore.commit"):
+            documents = self._firebase.documents
+            if any(w.since and w.since != documents.get(w.path, Snapshot(None)) for w in writes):
+                raise ContendedError("firestore_moved_on")
+            for write in writes:
+                if write.data is None:
+                    documents.pop(write.path, None)
+                    continue
+                before = write.since.data if write.since else None
+                fields = {
+                    k: v for k, v in ((before or {}) | write.data).items() if v is not REMOVED
+                }
+                self._firebase.put_document(write.path, fields)
+
+    def close(self) -> None:
+        """Nothing is open."""

@@ -12,7 +12,8 @@ from typing import Any
 from uuid import UUID
 
 from shared.errors import PermanentError
-from shared.models import AuthUser
+from shared.foreign_chunks import ForeignChunk
+from shared.models import AuthUser, RemovedFile
 from tests.memory.place import Outbox, Place
 
 Row = dict[str, Any]
@@ -26,6 +27,7 @@ _BLANK: Row = {
     "created_at": "2026-05-01T10:00:00+00:00",
     "origin": "upload",
     "source_version": None,
+    "revoked": False,
 }
 
 
@@ -37,6 +39,8 @@ class MemorySupabase(Place):
         self.outbox = Outbox(self)
         self.document_rows: dict[str, Row] = {}
         self.chunk_rows: dict[tuple[str, int], Row] = {}  # by document id and index
+        self.foreign_chunks: dict[str, list[ForeignChunk]] = {}  # the edge function's, by document
+        self.removed_files: dict[str, RemovedFile] = {}  # by document
         self.auth_users: dict[str, AuthUser] = {}
 
     def upload(self, *documents: Row) -> None:
@@ -49,6 +53,9 @@ class MemorySupabase(Place):
         row = self.document_rows[document_id]
         self.drop_document(document_id)
         if row["origin"] == "upload":
+            if row["file_url"] is not None:
+                left = RemovedFile(document_id, row["patient_id"], row["file_url"])
+                self.removed_files[document_id] = left
             self.outbox.note("document", document_id, self.next_version(), deleted=True)
 
     def write_document(self, row: Row) -> None:
@@ -65,6 +72,11 @@ class MemorySupabase(Place):
     def drop_document(self, document_id: str) -> None:
         """Remove a document with its chunks."""
         del self.document_rows[document_id]
+        self.drop_chunks(document_id)
+
+    def drop_chunks(self, document_id: str) -> None:
+        """Remove a document's chunks."""
+        self.foreign_chunks.pop(document_id, None)
         for at in [at for at in self.chunk_rows if at[0] == document_id]:
             del self.chunk_rows[at]
 

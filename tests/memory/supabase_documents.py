@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from shared.events import Ref
-from shared.models import Chunk, Document
+from shared.models import Chunk, Document, RemovedFile
 from shared.stores.supabase_documents import Indexable
 from tests.memory.supabase import MemorySupabase, Row, uuid
 
@@ -34,6 +34,31 @@ class MemorySupabaseDocuments:
                 known = self._supabase.document_rows.get(uuid(document.id))
                 if known is None or _is_mirror_before(known, document.version):
                     self._supabase.write_document(_mirror(document))
+                    if document.revoked:
+                        self._supabase.drop_chunks(document.id)
+
+    def hide(self, versions: dict[str, int]) -> None:
+        """Take mirrors from patient and search, given as id -> version of the revocation."""
+        with self._supabase.effect("supabase_documents.hide"):
+            for key, version in versions.items():
+                known = self._supabase.document_rows.get(uuid(key))
+                if known and _is_mirror_before(known, version):
+                    hidden = {"revoked": True, "source_version": version - 1}
+                    self._supabase.write_document(known | hidden)
+                    self._supabase.drop_chunks(key)
+
+    def removed_files(self, ids: Sequence[str]) -> list[RemovedFile]:
+        """Return the files that these deleted documents have left in Storage."""
+        with self._supabase.effect("supabase_documents.removed_files"):
+            used = {row["file_url"] for row in self._supabase.document_rows.values()}
+            left = self._supabase.removed_files
+            return [left[key] for key in ids if key in left and left[key].file_url not in used]
+
+    def forget_removed_files(self, ids: Sequence[str]) -> None:
+        """Note that the files of these documents need no more attention."""
+        with self._supabase.effect("supabase_documents.forget_removed_files"):
+            for key in ids:
+                self._supabase.removed_files.pop(key, None)
 
     def unmirror(self, versions: dict[str, int]) -> None:
         """Remove mirrors, given as document id -> version at which the source was gone."""
@@ -72,11 +97,20 @@ class MemorySupabaseDocuments:
             if document_id == row["id"]
         }
         return Indexable(
-            row["id"], row["type"], row["text"], row["structured_json"], row["version"], hashes
+            row["id"],
+            row["type"],
+            row["text"],
+            row["structured_json"],
+            row["version"],
+            hashes,
+            row["created_at"],
+            row["revoked"],
+            tuple(self._supabase.foreign_chunks.get(row["id"], ())),
         )
 
     def _swap(self, document: Row, model: str, chunks: Sequence[Chunk]) -> None:
         rows = self._supabase.chunk_rows
+        self._supabase.foreign_chunks.pop(document["id"], None)
         for at in [at for at in rows if at[0] == document["id"] and at[1] >= len(chunks)]:
             del rows[at]
         for chunk in chunks:
@@ -122,6 +156,7 @@ def _mirror(document: Document) -> Row:
         "created_at": document.created_at,
         "origin": "core",
         "source_version": document.version,
+        "revoked": document.revoked,
     }
 
 

@@ -77,6 +77,20 @@ def test_a_deleted_document_is_announced_without_a_version(
     assert (event.topic, event.refs) == (topic, (Ref("user", "u1", 0),))
 
 
+def test_what_the_sync_itself_writes_beside_the_doctors_profiles_is_not_announced(
+    to: MemoryClients, deliver: Callable[..., int]
+) -> None:
+    """Who may read a doctor's appointments lies at doctors/{core's doctor id}."""
+    admission = document("doctors")
+    admission.fields = {"uid": Value(string_value="the-doctors-sign-in")}
+    assert deliver("announce_doctor", "doctors", value=admission) == 200
+    assert deliver("announce_doctor", "doctors", old_value=admission) == 200
+    nobody = document("doctors")
+    nobody.fields = {"uid": Value(null_value=0)}
+    assert deliver("announce_doctor", "doctors", value=nobody) == 200
+    assert to.bus.published == []
+
+
 def test_an_event_that_cannot_be_published_is_refused_and_so_delivered_again(
     to: MemoryClients, deliver: Callable[..., int]
 ) -> None:

@@ -58,21 +58,23 @@ def test_an_entity_without_a_recorded_reason_is_parked_as_exhausted(to: MemoryCl
     assert [standing(to, key).error_code for key in ("u1", "u2")] == ["attempts_exhausted"] * 2
 
 
-def test_an_entity_that_a_newer_event_brought_through_stays_done(
+def test_a_write_that_could_not_be_passed_on_is_parked_although_it_is_newer_than_its_event(
     to: MemoryClients, send: Send
 ) -> None:
     to.memory_core.put_user("id1", firebase_uid="u1", email="asha@example.com")
     to.memory_core.put_user("id1", role="DOCTOR")
-    send("user-stored", Ref("user", "u1", 2))
-    letter(to, "mirror-user", Ref("user", "u1", 1))
-    assert standing(to, "u1").state == "done"
+    away = TransientError("publish_failed")
+    faults.fail(to.bus, "bus.publish user-mirrored", away, times=20)
+    send("user-stored", Ref("user", "u1", 1))
+    row = standing(to, "u1")
+    assert (row.state, row.source_version, row.error_code) == ("parked", 2, "attempts_exhausted")
 
 
 def test_a_dead_letter_delivered_twice_parks_once(to: MemoryClients) -> None:
     for _ in range(2):
         letter(to, "mirror-user", Ref("user", "u1", 5))
     assert standing(to, "u1").state == "parked"
-    assert len(to.memory_core.ledger_rows) == 1
+    assert [step for _, _, step in to.memory_core.ledger_rows] == ["mirror_user", "park_dead_letter"]
 
 
 @pytest.mark.parametrize("subscription", ["", "no-such-step", "mirror_user; drop table"])
@@ -99,6 +101,7 @@ def test_parking_waits_for_a_core_that_is_away(to: MemoryClients) -> None:
     letter(to, "mirror-user", Ref("user", "u1", 5))
     assert to.bus.refusals == [("park_dead_letter", "core_unreachable")] * 30
     assert standing(to, "u1").state == "parked"
+    assert standing(to, "u1", "park_dead_letter").state == "done"  # its own refusals are over
 
 
 def test_a_dead_letter_carries_ids_and_no_reason_text(to: MemoryClients, send: Send) -> None:

@@ -121,10 +121,10 @@ def test_a_row_changed_while_it_is_published_is_announced_again(to: MemoryClient
 
 
 def test_a_kind_that_has_no_topic_stays_unsent_and_holds_nobody_up(to: MemoryClients) -> None:
-    to.memory_core.outbox.note("appointment", "a1", to.memory_core.next_version())
+    to.memory_core.outbox.note("clinic", "c1", to.memory_core.next_version())
     users(to, 1)
     assert drain(to.core_outbox, to.publish, CORE_TOPICS, budget_s=9) == 1
-    assert set(to.memory_core.outbox.unsent()) == {("appointment", "a1")}
+    assert set(to.memory_core.outbox.unsent()) == {("clinic", "c1")}
 
 
 def test_nothing_is_claimed_once_the_time_is_up() -> None:

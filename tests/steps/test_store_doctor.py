@@ -90,6 +90,17 @@ def test_a_deleted_doctors_profile_takes_nothing_from_core(to: MemoryClients, se
     assert (standing(to).state, standing(to).error_code) == ("gone", "doctor_profile_deleted")
 
 
+def test_a_document_that_says_who_reads_a_doctors_appointments_is_no_profile(
+    to: MemoryClients, send: Send
+) -> None:
+    to.firebase.put_document("doctors/core-id", {"uid": "d1"})
+    send("doctor-changed", Ref("user", "core-id"))
+    assert standing(to, "core-id").state == "gone"
+    to.firebase.put_document("doctors/d1", {"uid": "d1"})
+    send("doctor-changed", Ref("user", "d1"))
+    assert standing(to).error_code == "doctor_name_missing"
+
+
 def test_a_doctor_whom_core_does_not_know_is_waited_for(to: MemoryClients, send: Send) -> None:
     write(to, send, "nobody", name="Nobody")
     assert standing(to, "nobody").error_code == "user_not_in_core"

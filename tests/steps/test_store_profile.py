@@ -76,7 +76,7 @@ def test_a_profile_read_before_a_newer_one_was_stored_changes_nothing(
 ) -> None:
     """Between one delivery's read and its write another delivery stores the newer profile."""
     version = to.firebase.write_profile("u1", name="Older")
-    faults.at(to.firebase, "profiles.read", lambda: write(to, send, name="Newer"), moment="after")
+    faults.at(to.firebase, "firestore.read", lambda: write(to, send, name="Newer"), moment="after")
     send("profile-changed", Ref("user", "u1", version))
     assert patient(to)["name"] == "Newer"
     assert mirrored_name(to) == "Newer"
@@ -140,7 +140,7 @@ def test_one_impossible_uid_in_a_batch_of_100_is_parked_alone(
     send("profile-changed", *[Ref("user", uid) for uid in [*uids[:50], "a/b", *uids[50:]]])
     assert {patient(to, uid)["name"] for uid in uids} == set(uids)
     bad = to.memory_core.ledger_rows["user", "a/b", "store_profile"]
-    assert (bad.state, bad.error_code) == ("parked", "firestore_invalid_argument")
+    assert (bad.state, bad.error_code) == ("parked", "firestore_id_invalid")
     assert to.bus.refusals == []
 
 
@@ -166,7 +166,7 @@ def test_a_firestore_or_core_that_times_out_is_tried_again_with_one_effect(
     to: MemoryClients, send: Send, moment: str
 ) -> None:
     unavailable = TransientError("firestore_unavailable")
-    faults.fail(to.firebase, "profiles.read", unavailable, moment=moment)
+    faults.fail(to.firebase, "firestore.read", unavailable, moment=moment)
     unreachable = TransientError("core_unreachable")
     faults.fail(to.memory_core, "core_profiles.store", unreachable, moment=moment)
     write(to, send, name="Asha")

@@ -13,12 +13,16 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from infra.local.demo import changes
+from infra.local.demo import claims
 from infra.local.demo.apps import Backend, EdgeFunction, PatientApp
+from infra.local.demo.changes import amend
 from infra.local.demo.compare import disagreements
+from infra.local.demo.compare_notices import count_pushes, notice_disagreements, rows_of
+from infra.local.demo.compare_search import copied
 from infra.local.demo.people import papers, people, summary
 from infra.local.demo.stores import Stores, read
 from infra.local.demo.timing import Chain, chains
+from infra.local.demo.visits import Told, make_visits
 from infra.local.processes import StartError
 from infra.local.stack import REPOSITORY, Stack
 from infra.local.toolchain import ToolMissingError, say
@@ -49,13 +53,19 @@ def main() -> int:
 def demonstrate(stack: dict[str, Any], patients: int) -> int:
     """Act, wait, compare, report."""
     began = time.monotonic()
-    act(stack, patients)
     progress = CoreProgress(CoreDatabase(stack["core_dsn"]))
-    counts = wait_until_quiet(lambda: _open(progress, stack), timeout_s=60 + patients)
-    if decided := changes.decide(stack):
-        counts = wait_until_quiet(lambda: _open(progress, stack), timeout_s=60)
+
+    def settle() -> dict[str, int]:
+        return wait_until_quiet(lambda: _open(progress, stack), timeout_s=60 + patients)
+
+    told = act(stack, patients, settle)
+    settle()
+    told += amend(stack)
+    settle()
+    decided = claims.decide(stack)
+    counts = settle()
     stores = read(stack)
-    found = disagreements(stores)
+    found = disagreements(stores) + notice_disagreements(stores, told)
     result = _result(stores, patients, found, counts, time.monotonic() - began)
     result |= {"profiles": len(stores.profiles), "conflicts": decided}
     _table(chains(stack))
@@ -69,32 +79,39 @@ def demonstrate(stack: dict[str, Any], patients: int) -> int:
         f"\n{'The three stores agree.' if agreed else 'The stores do NOT agree.'}"
         f" {result['users']} users, {result['documents']} documents,"
         f" {result['medications']} medications, {result['prescriptions']} prescriptions,"
-        f" {result['rag_chunks']} chunks in {result['seconds']} s (build/demo.json)"
+        f" {result['rag_chunks']} chunks, {result['appointments_shown']} appointments,"
+        f" {result['notifications']} notifications ({result['pushes']} pushes)"
+        f" in {result['seconds']} s (build/demo.json)"
     )
     return 0 if agreed else 1
 
 
-def act(stack: dict[str, Any], patients: int) -> None:
-    """Do what the apps do, all chains at once."""
+def act(stack: dict[str, Any], patients: int, settle: Callable[[], dict[str, int]]) -> list[Told]:
+    """Do what the apps do, all chains at once; return what patients are to be told of visits."""
     app, edge, backend = PatientApp(stack), EdgeFunction(stack), Backend(stack)
     for number in range(DOCTORS):
         backend.add_doctor(f"doctor-{number}")
     uids: list[str] = []
     crowd = people(patients)
-    changes.type_in(backend, crowd)
+    claims.type_in(backend, crowd)
     for number, person in enumerate(crowd):
         uid = app.sign_up(person)
         uids.append(uid)
-        edge.insert(papers(uid, number))
+        sent = papers(uid, number)
+        edge.insert(sent)
+        for paper in sent[::3]:
+            edge.index(paper)
         if (number + 1) % 10 == 0 or number + 1 == patients:
             say(f"{number + 1} of {patients} patients signed up and sent their documents")
-    changes.change(app, crowd, uids)
+    claims.change(app, crowd, uids)
     _wait(lambda: backend.knows(uids) == patients, 60, "every patient to be in core")
     for number, uid in enumerate(uids):
         if number % 3 != 2:
             backend.prescribe(uid, f"doctor-{number % DOCTORS}", f"prescription-{number}",
-                              summary(number))  # fmt: skip
-    say("doctors have written their prescriptions; waiting for the chains to fall quiet")
+                              summary(number), printed=number % 5 != 4)  # fmt: skip
+    say("doctors have written their prescriptions; now appointments are booked, moved, cancelled")
+    doctors = [f"doctor-{number}" for number in range(DOCTORS)]
+    return make_visits(stack, uids, doctors, settle)
 
 
 def _open(progress: CoreProgress, stack: dict[str, Any]) -> dict[str, int]:
@@ -150,6 +167,10 @@ def _result(
         "prescriptions": len(stores.prescriptions),
         "supabase_documents": len(stores.uploads) + len(stores.mirrors),
         "rag_chunks": len(stores.chunks),
+        "appointments_shown": rows_of(stores.shown_appointments, "doctors/"),
+        "notifications": len(stores.notifications),
+        "pushes": count_pushes(stores),
+        "pdfs_copied": copied(stores),
         "disagreements": len(found),
         "parked": counts["parked"],
         "pending": counts["unsent"] + counts["retrying"] + counts["lagging"],

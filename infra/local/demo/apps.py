@@ -2,8 +2,10 @@
 The HealBridge apps, as far as the sync sees them: each uses only its own store's public way in.
 
 PatientApp    Firebase Auth's REST API (phone code, or password) and Firestore's, under its rules
-EdgeFunction  inserts processed documents into Supabase through its data API
-Backend       inserts into core's tables with plain SQL; it knows nothing of the sync
+EdgeFunction  puts pages into Storage and processed documents into Supabase through its data API,
+              and indexes some of them itself
+Backend       puts PDFs into its S3 and writes core's tables with plain SQL; it knows nothing of the
+              sync
 """
 
 from __future__ import annotations
@@ -15,6 +17,8 @@ import httpx
 import psycopg
 from psycopg.types.json import Jsonb
 
+from infra.local import buckets
+from infra.local.demo.pdfs import pdf
 from infra.local.demo.people import Person
 
 _KEY = {"key": "any"}  # the emulator takes any web API key
@@ -40,6 +44,9 @@ values (%(id)s, %(appointment)s, %(pdf)s, %(summary)s)
 _KNOWN = """
 select count(*) from patients p join users u on u.id = p.user_id
 where u.firebase_uid = any(%(uids)s)
+"""
+_REVOKE = """
+update prescriptions set summary_json = summary_json || '{"status": "revoked"}' where id = %(id)s
 """
 
 
@@ -142,7 +149,7 @@ def firestore_value(value: object) -> dict[str, Any]:
 
 
 class EdgeFunction:
-    """Inserts what the OCR has read."""
+    """Inserts what the OCR has read, corrects and deletes it."""
 
     def __init__(self, stack: Mapping[str, Any]) -> None:
         key = stack["supabase_service_key"]
@@ -151,15 +158,54 @@ class EdgeFunction:
             headers={"apikey": key, "Authorization": f"Bearer {key}", "Prefer": "return=minimal"},
             timeout=30,
         )
+        self._embeddings = f"{stack['embeddings_url']}/embeddings"
+        self._storage = buckets.connect(stack["storage_s3_url"])
 
     def close(self) -> None:
         """Close the connections."""
         self._http.close()
+        self._storage.close()
 
     def insert(self, documents: Sequence[Mapping[str, Any]]) -> None:
-        """Insert document rows in one request."""
+        """Put the pages into Storage and insert the document rows in one request."""
+        for document in documents:
+            if document.get("file_url"):
+                bucket, _, key = document["file_url"].partition("/")
+                self._storage.put_object(Bucket=bucket, Key=key, Body=document["id"].encode())
         if documents:
             self._http.post("/documents", json=list(documents)).raise_for_status()
+
+    def index(self, document: Mapping[str, Any]) -> None:
+        """Index a document as the product's own function does: a chunk per line."""
+        lines = (document["text"] or "").splitlines()
+        if not lines:
+            return
+        body = {"model": "text-embedding-3-small", "input": lines, "encoding_format": "float"}
+        headers = {"Authorization": "Bearer any"}
+        answer = httpx.post(self._embeddings, json=body, headers=headers, timeout=30)
+        rows = [
+            {
+                "patient_id": document["patient_id"],
+                "document_id": document["id"],
+                "chunk_text": line,
+                "embedding": item["embedding"],
+                "metadata": {"source": "edge-function"},
+            }
+            for line, item in zip(lines, answer.raise_for_status().json()["data"], strict=True)
+        ]
+        self._http.post("/rag_chunks", json=rows).raise_for_status()
+
+    def correct(self, document: str, changes: Mapping[str, Any]) -> None:
+        """Write a corrected reading of a document."""
+        self._at(document, "PATCH", changes)
+
+    def delete(self, document: str) -> None:
+        """Delete a document, as the patient asks for; the page in Storage is left to the sync."""
+        self._at(document, "DELETE", None)
+
+    def _at(self, document: str, method: str, body: Mapping[str, Any] | None) -> None:
+        where = {"id": f"eq.{document}"}
+        self._http.request(method, "/documents", params=where, json=body).raise_for_status()
 
 
 class Backend:
@@ -167,6 +213,7 @@ class Backend:
 
     def __init__(self, stack: Mapping[str, Any]) -> None:
         self._dsn = stack["core_dsn"]
+        self._s3_url, self._bucket = stack["aws_s3_url"], stack["pdf_bucket"]
 
     def add_doctor(self, doctor: str) -> None:
         """Insert a doctor."""
@@ -181,20 +228,42 @@ class Backend:
             connection.execute(_TYPED_IN, {"id": user, "phone": phone, "email": email})
 
     def prescribe(
-        self, uid: str, doctor: str, prescription: str, summary: Mapping[str, Any]
+        self,
+        uid: str,
+        doctor: str,
+        prescription: str,
+        summary: Mapping[str, Any],
+        *,
+        printed: bool = True,
     ) -> None:
-        """Insert a completed appointment and its prescription; the patient must be in core."""
+        """
+        Insert a completed appointment and its prescription, with a PDF if it was printed; the
+        patient must be in core.
+        """
+        key = f"{prescription}.pdf"
+        if printed:
+            self._print(key, prescription)
         values = {
             "id": prescription,
             "appointment": f"appointment-of-{prescription}",
             "uid": uid,
             "doctor": doctor,
-            "pdf": f"s3://healbridge-prescriptions/{prescription}.pdf",
+            "pdf": f"s3://{self._bucket}/{key}" if printed else None,
             "summary": Jsonb(summary),
         }
         with psycopg.connect(self._dsn) as connection:
             connection.execute(_APPOINTMENT, values)
             connection.execute(_PRESCRIPTION, values)
+
+    def _print(self, key: str, title: str) -> None:
+        s3 = buckets.connect(self._s3_url)
+        s3.put_object(Bucket=self._bucket, Key=key, Body=pdf(title))
+        s3.close()
+
+    def revoke(self, prescription: str) -> None:
+        """Mark a prescription as revoked."""
+        with psycopg.connect(self._dsn) as connection:
+            connection.execute(_REVOKE, {"id": prescription})
 
     def knows(self, uids: Sequence[str]) -> int:
         """Return how many of these uids have a patient row."""

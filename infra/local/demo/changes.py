@@ -1,52 +1,52 @@
-"""
-What happens to accounts and profiles later: a new phone, an edited profile, a doctor, and a contact
-that two people claim, which an operator decides.
-"""
+"""What happens later: a reading is corrected, a document deleted, a prescription revoked."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, LiteralString
 
-import httpx
+import psycopg
+from psycopg.rows import dict_row
 
-from infra.local.demo.apps import Backend, PatientApp
-from infra.local.demo.people import Person
+from infra.local.demo.apps import Backend, EdgeFunction
+from infra.local.demo.visits import Told
 from infra.local.toolchain import say
-from shared.stores.core import CoreDatabase
-from shared.stores.core_conflicts import CoreConflicts
 
-_TYPED_IN = "typed-in-at-the-desk"
-_NEW_PHONE = "+919600000001"
-
-
-def type_in(backend: Backend, patients: Sequence[Person]) -> None:
-    """Let the front desk type in the last patient's contact, before the patient signs up."""
-    person = patients[-1]
-    backend.type_in(_TYPED_IN, person.phone, None if person.phone else person.email)
+_READINGS = """
+select id::text, patient_id as uid, text, structured_json from documents
+where origin = 'upload' and text is not null and jsonb_typeof(structured_json) = 'object'
+order by id limit 2
+"""
+_PRESCRIPTION = "select id from prescriptions order by id limit 1"
 
 
-def change(app: PatientApp, patients: Sequence[Person], uids: Sequence[str]) -> None:
-    """Change the first patient's phone and profile, and sign a doctor up."""
-    first, last = patients[0], patients[-1]
-    if first.phone and first is not last:
-        token = app.change_phone(first.phone, _NEW_PHONE)
-        edited = {k: v for k, v in first.profile.items() if k not in {"allergies", "conditions"}}
-        app.write_profile(uids[0], token, {"uid": uids[0], **edited, "lastName": "Renamed"})
-    doctor = {"firstName": "Demo", "lastName": "Newcomer", "licenseNo": "DEMO-1"}
-    app.sign_up_doctor("newcomer@example.com", doctor)
-
-
-def decide(stack: Mapping[str, Any]) -> int:
-    """Show the open conflicts and give each contact to the account; return how many there were."""
-    core = CoreDatabase(stack["core_dsn"])
-    conflicts = CoreConflicts(core).open()
-    core.close()
-    for conflict in conflicts:
-        say(
-            f"conflict {conflict.id}: {conflict.other} holds the {conflict.field} of the account"
-            f" {conflict.key}; the operator gives it to the account"
+def amend(stack: Mapping[str, Any]) -> list[Told]:
+    """
+    Correct one document, delete another, revoke one prescription; as far as there are any. Return
+    what patients were or are to be told of what changed or is gone.
+    """
+    edge, backend = EdgeFunction(stack), Backend(stack)
+    told: list[Told] = []
+    readings = _rows(stack["supabase_dsn"], _READINGS)
+    if readings:
+        listed = readings[0]["structured_json"]["medications"]
+        edge.correct(
+            readings[0]["id"],
+            {
+                "text": f"Corrected reading\n{listed[0]['name']}",
+                "structured_json": {"medications": listed[:1], "style": "corrected"},
+            },
         )
-        body = {"conflict": conflict.id, "decision": "give_to_this", "operator": "demo"}
-        httpx.post(f"{stack['steps_url']}/decide_conflict", json=body).raise_for_status()
-    return len(conflicts)
+        told.append((readings[0]["uid"], "document_changed", readings[0]["id"]))
+    if len(readings) > 1:
+        edge.delete(readings[1]["id"])
+        told.append((readings[1]["uid"], "document_new", readings[1]["id"]))
+    for prescription in _rows(stack["core_dsn"], _PRESCRIPTION):
+        backend.revoke(prescription["id"])
+    say("a document was corrected, one deleted, a prescription revoked; waiting again")
+    return told
+
+
+def _rows(dsn: str, query: LiteralString) -> list[dict[str, Any]]:
+    with psycopg.Connection[dict[str, Any]].connect(dsn, row_factory=dict_row) as connection:
+        return connection.execute(query).fetchall()

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from infra.local.demo import profiles
+from infra.local.demo.compare_search import files, upload_chunks
 from infra.local.demo.stores import Row, Stores
 
 _SAME = ("file_url", "text", "ocr_confidence", "uid")
@@ -24,6 +25,8 @@ def disagreements(stores: Stores) -> list[str]:
         *_profiles(stores),
         *_documents(stores),
         *_prescriptions(stores),
+        *upload_chunks(stores),
+        *files(stores),
     ]
 
 
@@ -123,21 +126,23 @@ def _identity(row: Row) -> tuple[Any, ...]:
 
 
 def _prescriptions(stores: Stores) -> Iterator[str]:
-    mirrors: dict[str, list[Row]] = {}
-    for mirror in stores.mirrors:
-        mirrors.setdefault(mirror["file_url"], []).append(mirror)
+    mirrors = {mirror["id"]: mirror for mirror in stores.mirrors}
     chunks: dict[str, list[Row]] = {}
     for chunk in stores.chunks:
         chunks.setdefault(chunk["document_id"], []).append(chunk)
     for source in stores.prescriptions:
-        found = mirrors.pop(source["pdf_url"], [])
-        if len(found) != 1:
-            yield f"prescription {source['id']}: {len(found)} mirrors"
+        found = mirrors.pop(source["mirror_id"], None)
+        if found is None:
+            yield f"prescription {source['id']}: no mirror"
             continue
+        revoked = source["summary_json"].get("status") == "revoked"
         wanted = {"uid": source["uid"], "type": "prescription", "ocr_confidence": 1.0,
-                  "structured_json": source["summary_json"]}  # fmt: skip
-        yield from _fields(f"mirror of {source['id']}", wanted, found[0])
-        indexed = chunks.pop(found[0]["id"], [])
+                  "structured_json": source["summary_json"], "revoked": revoked}  # fmt: skip
+        yield from _fields(f"mirror of {source['id']}", wanted, found)
+        indexed = chunks.pop(found["id"], [])
+        if revoked:
+            yield from (f"prescription {source['id']}: revoked, still searchable" for _ in indexed)
+            continue
         if [c["chunk_index"] for c in indexed] != list(range(len(indexed))) or not indexed:
             yield f"prescription {source['id']}: chunks"
         if any(c["dimensions"] != 1536 or c["uid"] != source["uid"] for c in indexed):

@@ -55,6 +55,10 @@ def _person(number: int, rng: random.Random) -> Person:
     if rng.random() < 0.6:
         profile["consentNotifications"] = rng.random() < 0.8
     profile |= spelled(number, first, last)
+    if number % 7 == 3:
+        profile["fcmTokens"] = [f"demo-phone-{number}", f"demo-tablet-{number}"]
+    elif number % 7 != 6:
+        profile["fcmToken"] = f"demo-phone-{number}"
     return Person(
         first,
         last,
@@ -84,7 +88,7 @@ def _paper(uid: str, rng: random.Random) -> dict[str, Any]:
         "id": str(identity),
         "patient_id": uid,
         "type": rng.choice(["prescription", "LAB", "Report", "PRESCRIPTION"]),
-        "file_url": f"documents/{identity}.jpg" if rng.random() < 0.9 else None,
+        "file_url": f"documents/{uid}/{identity}.jpg" if rng.random() < 0.9 else None,
         "text": "\n".join(str(m.get("raw") or m["name"]) for m in medicines) or None,
         "structured_json": structured,
         "ocr_confidence": round(rng.uniform(0.35, 0.7) if handwritten else rng.uniform(0.8, 1), 3),

@@ -15,15 +15,20 @@ from infra.local.demo.stores import accounts, firestore_documents
 LAST_STEP = {
     "users": ("user", "admit_user"),
     "profiles": ("user", "store_profile"),
-    "documents": ("document", "store_document"),
+    "documents": ("document", "index_document"),
     "prescriptions": ("prescription", "index_prescription"),
+    "appointments": ("appointment", "show_appointment"),
 }
 _COMMITTED = (
     "select key, extract(epoch from changed_at)::float8 from sync.outbox where kind = %(kind)s"
 )
+# An appointment changes several times; what counts is its last change.
 _FINISHED = """
-select key, extract(epoch from min(at))::float8 from sync.journal
-where kind = %(kind)s and step = %(step)s and state = 'done' group by key
+select j.key, extract(epoch from min(j.at))::float8 from sync.journal j
+left join sync.outbox o on j.kind = 'appointment' and o.kind = j.kind and o.key = j.key
+where j.kind = %(kind)s and j.step = %(step)s and j.state = 'done'
+  and j.source_version >= coalesce(o.version, 0)
+group by j.key
 """
 _PARKED = "select count(distinct key) from sync.ledger where kind = %(kind)s and state = 'parked'"
 
@@ -51,6 +56,7 @@ def chains(stack: Mapping[str, Any]) -> list[Chain]:
         },
         "documents": _times(supabase, _COMMITTED, {"kind": "document"}),
         "prescriptions": _times(core, _COMMITTED, {"kind": "prescription"}),
+        "appointments": _times(core, _COMMITTED, {"kind": "appointment"}),
     }
     return [_chain(core, name, starts) for name, starts in began.items()]
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import random
 import sys
 import threading
+import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -25,13 +26,14 @@ from infra.local.pg_net.sending import Faults, send
 BATCH = 200
 PAUSE_S = 1.0
 RETRY_S = 0.3
-CHECK_S = 0.1
+CHECK_S = 30.0  # upstream looks only when woken; this is for wake-ups that got lost
+STOP_CHECK_S = 0.1
 
 Connection = psycopg.Connection[DictRow]
 
 TAKE = """
 with batch as (
-  select id from net.http_request_queue order by id limit %(batch)s for update skip locked
+  select id from net.http_request_queue order by id limit %(batch)s
 )
 delete from net.http_request_queue q using batch where q.id = batch.id
 returning q.id, q.method, q.url, q.headers, q.body, q.timeout_milliseconds
@@ -77,9 +79,7 @@ class Worker:
             connection.execute("listen pg_net")
             while not stop.is_set():
                 sent = self._batch(connection, senders)
-                wait = self._pause_s if sent else CHECK_S
-                for _ in connection.notifies(timeout=wait, stop_after=1):
-                    pass
+                _wait(connection, self._pause_s if sent else CHECK_S, stop)
 
     def _batch(self, connection: Connection, senders: ThreadPoolExecutor) -> int:
         """Send one batch; return how many requests it had."""
@@ -101,3 +101,11 @@ class Worker:
             with connection.cursor() as cursor:
                 cursor.executemany(RECORD, answers)
         return len(rows)
+
+
+def _wait(connection: Connection, seconds: float, stop: threading.Event) -> None:
+    """Return when woken, when `stop` is set, or after so many seconds."""
+    deadline = time.monotonic() + seconds
+    while not stop.is_set() and (left := deadline - time.monotonic()) > 0:
+        if any(True for _ in connection.notifies(timeout=min(left, STOP_CHECK_S), stop_after=1)):
+            return

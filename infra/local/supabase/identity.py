@@ -16,8 +16,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import jwt
-
 from infra.local.supabase.errors import GatewayError, RestError
 
 LEEWAY_S = 30  # PostgREST's allowance for clock skew
@@ -81,6 +79,8 @@ class Keys:
         return "anon" if hmac.compare_digest(key.encode(), self.anon.encode()) else None
 
     def _verified(self, token: str) -> dict[str, Any]:
+        import jwt  # a tenth of a second, and few requests bring a token
+
         try:
             if jwt.get_unverified_header(token).get("alg") == "none" and self.firebase_project:
                 return self._firebase(token)
@@ -103,6 +103,8 @@ class Keys:
             raise RestError(401, "PGRST301", message) from None
 
     def _firebase(self, token: str) -> dict[str, Any]:
+        import jwt
+
         if not token.endswith("."):
             raise jwt.InvalidSignatureError
         return jwt.decode(

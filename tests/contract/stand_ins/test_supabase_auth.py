@@ -108,6 +108,14 @@ def test_confirming_the_e_mail_shows_in_user_metadata(create: Create) -> None:
     assert user.user_metadata == {"name": "N", "email_verified": True}
 
 
+def test_confirming_later_shows_in_user_metadata_too(create: Create, admin: Any) -> None:
+    user = create(email=email(), phone=phone(), user_metadata={"name": "N"})
+    user = admin.update_user_by_id(user.id, {"email_confirm": True}).user
+    assert user.email_confirmed_at is not None
+    assert user.phone_confirmed_at is None
+    assert user.user_metadata == {"name": "N", "email_verified": True}
+
+
 def test_a_taken_e_mail_or_phone_is_refused_on_creation(create: Create, admin: Any) -> None:
     user = create(email=email(), phone=phone())
     taken = {"email": user.email.upper()}
@@ -233,9 +241,10 @@ def test_a_soft_deleted_user_stays_without_its_data(
     create: Create, admin: Any, database: psycopg.Connection
 ) -> None:
     user = create(email=email(), phone=phone(), user_metadata={"name": "N"})
-    for _ in range(2):
-        admin.delete_user(user.id, should_soft_delete=True)
+    admin.delete_user(user.id, should_soft_delete=True)
     after = admin.get_user_by_id(user.id).user
+    admin.delete_user(user.id, should_soft_delete=True)
+    assert admin.get_user_by_id(user.id).user == after
     assert after.deleted_at is not None
     assert after.user_metadata == after.app_metadata == {}
     assert user.email not in after.model_dump_json()

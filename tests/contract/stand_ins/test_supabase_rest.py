@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, LiteralString
 
+import httpx
 import psycopg
 import pytest
 from postgrest import CountMethod
 from postgrest.exceptions import APIError
 from psycopg import sql
 from supabase import Client
+
+from tests.contract.stand_ins.conftest import Project
 
 pytestmark = pytest.mark.usefixtures("rows")
 Query = Callable[[Any], Any]
@@ -126,6 +129,12 @@ def test_a_delete_answers_what_it_deleted(table: Any, database: Any) -> None:
     assert count(database) == 1
 
 
+def test_a_change_of_all_rows_is_refused(table: Any, database: Any) -> None:
+    assert code_of(table().delete()) == "21000"
+    assert code_of(table().update({"owner": "me"})) == "21000"
+    assert count(database, "owner = 'nobody'") == 3
+
+
 def test_a_change_that_must_touch_one_row_touches_none_if_it_would_touch_more(
     table: Any, database: Any
 ) -> None:
@@ -237,6 +246,43 @@ def test_a_count_comes_with_a_page_and_alone(table: Any) -> None:
     assert (page.count, page.data) == (2, [{"id": 2}])
     alone = table().select("*", count=CountMethod.exact, head=True).execute()
     assert (alone.count, alone.data) == (3, [])
+
+
+STATUSES: list[tuple[str, str, dict[str, str], Any, int, str | None]] = [
+    ("GET", "?id=gt.1", {}, None, 200, "0-1/*"),
+    ("GET", "?id=gt.9", {}, None, 200, "*/*"),
+    ("GET", "?limit=2&offset=1", {"Prefer": "count=exact"}, None, 206, "1-2/3"),
+    ("HEAD", "", {"Prefer": "count=exact"}, None, 200, "0-2/3"),
+    ("POST", "", {"Prefer": "return=minimal"}, {"id": 9, "title": "n"}, 201, None),
+    ("PATCH", "?id=eq.1", {}, {"size": 9}, 204, "0-0/*"),
+    ("PATCH", "?id=eq.1", {"Prefer": "return=representation"}, {"size": 9}, 200, "0-0/*"),
+    ("DELETE", "?id=eq.1", {}, None, 204, "*/*"),
+    ("GET", "?nope=eq.1", {}, None, 400, None),
+    ("GET", "?id=eq.404", {"Accept": "application/vnd.pgrst.object+json"}, None, 406, None),
+    ("POST", "", {}, {"id": 1, "title": "again"}, 409, None),
+]
+
+
+@pytest.mark.parametrize(("method", "query", "headers", "body", "status", "extent"), STATUSES)
+def test_a_status_and_a_range_tell_what_came_of_a_request(
+    project: Project,
+    method: str,
+    query: str,
+    headers: dict[str, str],
+    body: Any,
+    status: int,
+    extent: str | None,
+) -> None:
+    key = project.service_key
+    answer = httpx.request(
+        method,
+        f"{project.url}/rest/v1/contract_documents{query}",
+        headers={"apikey": key, "Authorization": f"Bearer {key}", **headers},
+        json=body,
+        trust_env=False,
+    )
+    assert answer.status_code == status
+    assert extent is None or answer.headers["content-range"] == extent
 
 
 def test_a_read_is_cut_at_a_thousand_rows_without_a_word(table: Any, database: Any) -> None:

@@ -1,0 +1,50 @@
+"""
+Embed many texts: full requests, and a clear end when the provider refuses.
+
+"Wait" ends it: no further request is made, what is embedded so far is kept. A refusal of the input
+names no text, so the request is halved until the culprit is alone; refused requests are not billed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from shared.chunking import estimate_tokens
+from shared.embedding_batches import fill_requests
+from shared.errors import PermanentError, SyncError, TransientError
+
+Embedded = list[float] | SyncError
+
+
+class Embedder(Protocol):
+    """The embeddings provider; raises PermanentError for an input it refuses."""
+
+    @property
+    def model(self) -> str: ...
+
+    def embed(self, texts: list[str]) -> list[list[float]]: ...
+
+
+def embed_all(texts: Sequence[str], embedder: Embedder) -> list[Embedded]:
+    """Return for each text its vector, or why it has none."""
+    results: list[Embedded] = [TransientError("embeddings_not_asked") for _ in texts]
+    requests = fill_requests([estimate_tokens(text) for text in texts])[::-1]
+    while requests:
+        request = requests.pop()
+        try:
+            vectors = embedder.embed([texts[position] for position in request])
+        except PermanentError as refused:
+            if len(request) == 1:
+                results[request[0]] = refused
+            else:
+                middle = len(request) // 2
+                requests += [request[middle:], request[:middle]]
+        except TransientError as wait:
+            for position in [p for group in [*requests, request] for p in group]:
+                results[position] = wait
+            break
+        else:
+            for position, vector in zip(request, vectors, strict=True):
+                results[position] = vector
+    return results

@@ -1,0 +1,35 @@
+# One deployment: copy, fill in, and give it with `terraform plan -var-file=env/NAME.tfvars`.
+# It holds no secret, so it may be committed. docs/deploy.md tells where each value comes from.
+project      = "healbridge-staging"
+region       = "asia-south1"
+supabase_url = "https://abcdefghijklmnopqrst.supabase.co"
+
+secret_versions = {
+  CORE_DSN             = "1"
+  ID_NAMESPACE         = "1"
+  OPENAI_API_KEY       = "1"
+  SUPABASE_SERVICE_KEY = "1"
+  WEBHOOK_SECRET       = "1"
+}
+
+notification_channels = ["projects/healbridge-staging/notificationChannels/1234567890"]
+
+# The backend wakes the relay after it has written.
+callers = {
+  relay_core_outbox = ["serviceAccount:backend@healbridge-staging.iam.gserviceaccount.com"]
+}
+
+canary = ["Canary Asha Testperson", "+910000000001"]
+
+core_connections = 400
+
+# Core has a private address.
+network = {
+  connector_range = "10.8.0.0/28"
+  name            = "default"
+}
+
+budget = {
+  billing_account = "000000-000000-000000"
+  monthly         = 200
+}

@@ -1,0 +1,51 @@
+"""Core's record of PDF copies, and its links, in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from shared.models import PdfCopy
+from tests.memory.core import MemoryCore
+
+
+class MemoryCorePdfCopies:
+    """Reads and notes copies."""
+
+    def __init__(self, core: MemoryCore) -> None:
+        self._core = core
+
+    def open(self, ids: Sequence[str], wanted: Sequence[PdfCopy]) -> list[PdfCopy]:
+        """Return what is known of these prescriptions' copies, and note the wanted paths."""
+        with self._core.effect("core_pdf_copies.open"):
+            rows = self._core.pdf_copies
+            known = [copy for at, copy in rows.items() if at[0] in ids]
+            for copy in wanted:
+                rows.setdefault((copy.prescription, copy.path), replace(copy, version=0))
+            return known
+
+    def note(self, copies: Sequence[PdfCopy]) -> dict[str, int]:
+        """Note what lies at these paths; return the versions that this gives the prescriptions."""
+        with self._core.effect("core_pdf_copies.note"):
+            moved: dict[str, int] = {}
+            for copy in copies:
+                at = (copy.prescription, copy.path)
+                known = self._core.pdf_copies.get(at)
+                if known is None or known.version <= copy.version:
+                    self._core.pdf_copies[at] = copy
+                row = self._core.outbox.rows.get(("prescription", copy.prescription))
+                if row and row.version == copy.version and copy.prescription not in moved:
+                    row.version = moved[copy.prescription] = self._core.next_version()
+            return moved
+
+
+class MemoryCoreLinks:
+    """Removes links to deleted entities."""
+
+    def __init__(self, core: MemoryCore) -> None:
+        self._core = core
+
+    def remove(self, kind: str, keys: Sequence[str]) -> None:
+        """Take note of what was unlinked."""
+        with self._core.effect("core_links.remove"):
+            self._core.unlinked |= {(kind, key) for key in keys}

@@ -1,0 +1,126 @@
+"""
+What must hold when the storm is over, and how the storm ends.
+
+lost               after the sweep something is missing or old, and the ledger does not say why
+divergent          so after every source was announced once more
+duplicate_effects  something happened twice as a patient would see it
+resurrected        something of an erased patient is there
+unsafe_order       what was withdrawn is still shown as if it held
+phi_leaks          planted content in a message, log line, answer, ledger code or dead letter
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from tests.simulation.chain import Finding
+from tests.simulation.chains import CHAINS
+from tests.simulation.moves import Call
+from tests.simulation.world import World, relays
+
+LAWS = ("divergent", "lost", "duplicate_effects", "resurrected", "unsafe_order", "phi_leaks")
+_CONTENT = ("Plantedsecret", "98765432", "plantedmail")
+_UID = "uidplanted"  # keys of messages and of the ledger, but nobody else's business
+_ROUNDS = 100
+_LEASE_S = 70
+
+
+@dataclass(frozen=True)
+class Violation:
+    """A law that a history broke, and where."""
+
+    law: str
+    what: str
+
+
+def aftermath(world: World) -> Iterator[Violation]:
+    """End the storm, sweep, look; repair, sweep, look again."""
+    world.calm()
+    world.told.append("-- the storm is over: sweep")
+    if not _sweep(world):
+        yield Violation("lost", "the bus does not fall quiet")
+        return
+    yield from _broken(world, "lost")
+    world.told.append("-- repair: every source is announced once more")
+    broken: list[Violation] = []
+    for _ in range(3):  # contacts that changed hands come free one after the other
+        _announce_all(world)
+        if not _sweep(world):
+            yield Violation("divergent", "the bus does not fall quiet")
+            return
+        broken = list(_broken(world, "divergent"))
+        if not broken:
+            return
+    yield from broken
+
+
+def _announce_all(world: World) -> None:
+    """Stand in for the reconciler and for retrying what is parked: announce every source."""
+    world.repaired = True
+    for chain in CHAINS.values():
+        chain.announce_all(world)
+
+
+def _sweep(world: World) -> bool:
+    """Run relays and deliver until nothing is left to do; tell whether that came about."""
+    for _ in range(_ROUNDS):
+        world.now += _LEASE_S
+        for what in ("trigger", "webhook"):
+            while world.triggers if what == "trigger" else world.webhooks:
+                world.play(Call(what))
+        for number in range(len(relays())):
+            world.play(Call("relay", number))
+        if not world.to.bus.pending:
+            return not _unsent(world)
+        for _ in range(_ROUNDS * _ROUNDS):
+            if not world.to.bus.pending:
+                break
+            world.play(Call("message"))
+    return False
+
+
+def _unsent(world: World) -> bool:
+    return any(place.outbox.unsent() for place in (world.to.memory_core, world.to.memory_supabase))
+
+
+def _broken(world: World, disagreement: str) -> Iterator[Violation]:
+    for chain in CHAINS.values():
+        for finding in chain.findings(world):
+            if not _is_accounted(world, finding):
+                law = disagreement if finding.law == "agreement" else finding.law
+                yield Violation(law, f"{' '.join(finding.entity)}: {finding.what}")
+    for (kind, key, step), row in world.to.memory_core.ledger_rows.items():
+        if row.state == "retrying":  # and yet nothing is on its way
+            yield Violation(disagreement, f"{kind} {key}: retrying for ever in {step}")
+
+
+def _is_accounted(world: World, finding: Finding) -> bool:
+    """Tell whether the ledger accounts for a disagreement, or nobody could know of it."""
+    if finding.law in {"duplicate_effects", "resurrected"}:
+        return False
+    rows = [world.to.memory_core.ledger_rows.get((*finding.entity, s)) for s in finding.steps]
+    codes = {row.error_code for row in rows if row is not None and row.state == "parked"}
+    if world.repaired:
+        return bool(codes & finding.lasting)
+    return finding.excused or bool(codes)
+
+
+def leaks(world: World, log: str) -> Iterator[Violation]:
+    """Look for planted content where no content may be."""
+    core = world.to.memory_core
+    codes = [str(row.error_code) for row in core.ledger_rows.values()]
+    codes += [str(row.code) for row in core.journal_rows]
+    messages = [
+        f"{data!r} {attributes}"
+        for _, data, attributes in world.to.bus.messages
+        if b'"refs"' in data  # ours; a garbled one holds what its sender put there
+    ]
+    for where, texts, forbidden in (
+        ("a message", messages, _CONTENT),
+        ("the ledger's codes", codes, (*_CONTENT, _UID)),
+        ("an answer", world.answers, (*_CONTENT, _UID)),
+        ("the log", [log], (*_CONTENT, _UID)),
+    ):
+        if any(secret in text for text in texts for secret in forbidden):
+            yield Violation("phi_leaks", f"planted content in {where}")

@@ -1,0 +1,335 @@
+"""
+The world of one history: three places, the bus, what is on its way, a clock; and how moves play.
+
+Functions are called through their own entry points, as a host calls them. A fault strikes at an
+effect, inside the call it was meant for.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from importlib import import_module
+from io import BytesIO
+from types import SimpleNamespace
+from typing import Any
+
+from flask import Request
+
+from shared import catalog, clients, webhook
+from tests.memory.bus import Delivery
+from tests.memory.clients import MemoryClients
+from tests.simulation.chains import CHAINS
+from tests.simulation.faults import KINDS, Crash, place_of, strike
+from tests.simulation.moves import (
+    Act, Call, Change, Duplicate, Fault, Lose, Move, Race, Storm, Wait, Worker,
+)  # fmt: skip
+from tests.simulation.race import Pause, race
+
+MAX_ATTEMPTS = 5  # deliveries before a dead letter: few, so that histories reach it
+WEBHOOK_SECRET = "secret of the simulation"
+_TICK_S = 0.001
+
+
+@dataclass
+class Trigger:
+    """A background event of Firebase on its way to a function; `entity` is (kind, key)."""
+
+    function: str
+    data: Any
+    entity: tuple[str, str]
+
+
+@dataclass
+class Attempt:
+    """A call under way: its faults, how many effects it has had, and how to let others go on."""
+
+    faults: tuple[Fault, ...]
+    pause: Pause | None
+    line: int  # of the narration
+    began: float
+    effects: int = 0
+
+
+@dataclass
+class World:
+    """
+    Everything a history acts on. `told` narrates what happened, line by line; `repaired` says that
+    all sources have been announced again.
+    """
+
+    now: float = 1_000_000.0
+    to: MemoryClients = field(default_factory=lambda: MemoryClients(max_attempts=MAX_ATTEMPTS))
+    triggers: list[Trigger] = field(default_factory=list[Trigger])
+    webhooks: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    answers: list[str] = field(default_factory=list[str])
+    told: list[str] = field(default_factory=list[str])
+    # Entities whose source changed and nobody was told: only reconciliation can find them.
+    unannounced: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]])
+    # Topic, entity, and when the call began that published it.
+    announced: list[tuple[str, tuple[str, str], float]] = field(
+        default_factory=list[tuple[str, tuple[str, str], float]]
+    )
+    # What a chain's file remembers about the history, by chain.
+    notes: dict[str, Any] = field(default_factory=dict[str, Any])
+    repaired: bool = False
+    _last: tuple[str, str] = ("", "")  # the entity that the last message was about
+    _seen: int = 0  # of what was published
+    _storms: dict[str, Storm] = field(default_factory=dict[str, Storm])
+    _attempts: dict[int, Attempt] = field(default_factory=dict[int, Attempt])
+
+    def __post_init__(self) -> None:
+        for place in self.to.places:
+            place.hook = self._hook
+            place.clock = lambda: self.now
+
+    def play(self, move: Move) -> None:
+        """Let one move happen. A move that finds nothing to act on does nothing."""
+        match move:
+            case Act() | Change() | Call():
+                self._work(move)
+            case Race():
+                race([functools.partial(self._work, w) for w in move.workers], move.turns)
+            case Duplicate():
+                self._duplicate(move.pick)
+            case Lose():
+                self._lose(move)
+            case Storm():
+                self.told.append(f"{move.place}: the next {move.effects} calls are {move.kind}")
+                self._storms[move.place] = move
+            case Wait():
+                self.now += move.seconds
+
+    def calm(self) -> None:
+        """End all storms."""
+        self._storms.clear()
+
+    def trigger(self, event: str, kind: str, uid: str) -> None:
+        """Let Firebase Auth announce "created" or "deleted", where the catalog listens for it."""
+        for function in catalog.load().functions.values():
+            if (function.trigger["kind"], function.trigger.get("event")) == ("auth", event):
+                self.triggers.append(Trigger(function.name, {"value": {"uid": uid}}, (kind, uid)))
+                return
+        self.unannounced.add((kind, uid))
+
+    def hint(self, operation: str, ids: list[str]) -> None:
+        """Let Supabase's database send its webhook."""
+        body = {"type": operation, "schema": "public", "table": "documents", "ids": ids}
+        self.webhooks.append(body)
+
+    @contextmanager
+    def calling(self, name: str, faults: tuple[Fault, ...], pause: Pause | None) -> Iterator[None]:
+        """Around a call in this thread: its faults strike, and a crash ends it."""
+        self.told.append(name)
+        self._attempts[threading.get_ident()] = Attempt(
+            faults, pause, len(self.told) - 1, self.now
+        )
+        try:
+            yield
+        except Crash:
+            self._tell("crashed")
+        finally:
+            del self._attempts[threading.get_ident()]
+
+    def _tell(self, what: str) -> None:
+        """Add to the narration of the call in this thread."""
+        attempt = self._attempts.get(threading.get_ident())
+        if attempt is not None:
+            self.told[attempt.line] += f"  -> {what}"
+
+    def _work(self, worker: Worker, pause: Pause | None = None) -> None:
+        match worker:
+            case Act():
+                self._act(worker)
+            case Change():
+                self._change(worker.value)
+            case Call():
+                self._call(worker, pause)
+
+    def _act(self, act: Act) -> None:
+        chain = CHAINS.get(act.chain)
+        if chain and act.operation in chain.operations:
+            self.told.append(f"{act.operation} ({act.entity}, {act.value})")
+            chain.operations[act.operation].run(self, act.entity, act.value)
+
+    def _change(self, value: int) -> None:
+        kind, key = self._last
+        chain = next((chain for chain in CHAINS.values() if chain.kind == kind), None)
+        number = chain.number_of(key) if chain else None
+        if chain and number is not None:
+            names = [name for name, op in chain.operations.items() for _ in range(op.weight)]
+            self._act(Act(chain.name, names[value % len(names)], number, value))
+
+    def _call(self, call: Call, pause: Pause | None = None) -> None:
+        match call.what:
+            case "message":
+                if delivery := _taken(self.to.bus.pending, call.pick):
+                    self._last = _first_ref(delivery) or self._last
+                    with self.calling(_described(delivery), call.faults, pause):
+                        self.push(delivery)
+            case "trigger":
+                if trigger := _taken(self.triggers, call.pick):
+                    self.unannounced.add(trigger.entity)  # until it has ended well
+                    with self.calling(trigger.function, call.faults, pause):
+                        self._fire(trigger)
+            case "webhook":
+                if body := _taken(self.webhooks, call.pick):
+                    with self.calling("receive_document", call.faults, pause):
+                        self.post("receive_document", _signed_request(json.dumps(body).encode()))
+            case _:
+                relay = relays()[call.pick % len(relays())]
+                with self.calling(relay, call.faults, pause):
+                    self.post(relay, _signed_request(b""))
+
+    def push(self, delivery: Delivery) -> None:
+        """Push a message as Pub/Sub does; what is not acknowledged comes again."""
+        function = catalog.load().functions[delivery.function]
+        try:
+            status = self.post(function.name, _push_request(delivery.body()))
+        except Crash:
+            self.to.bus._again(function, delivery)
+            raise
+        if status != 204:
+            self.to.bus._again(function, delivery)
+
+    def post(self, function: str, request: Any) -> int:
+        """Give a request to a function's entry point; return the status of the answer."""
+        answer, status, _ = entry(function)(request)
+        self.answers.append(answer)
+        if status >= 300:
+            self._tell(answer)
+        return status
+
+    def _fire(self, trigger: Trigger) -> None:
+        try:
+            entry(trigger.function)(SimpleNamespace(data=trigger.data))
+        except Exception as error:  # noqa: BLE001 - Firebase drops a failed event
+            self._tell(type(error).__name__)
+        else:
+            self.unannounced.discard(trigger.entity)
+
+    def _duplicate(self, pick: int) -> None:
+        pending = self.to.bus.pending
+        if pending:
+            at = pick % len(pending)
+            known = pending[at]
+            copy = Delivery(known.function, known.message_id, known.data, dict(known.attributes))
+            pending.insert(at, copy)
+            self.told.append(f"a message for {known.function} is delivered twice")
+
+    def _lose(self, lose: Lose) -> None:
+        if lose.what == "trigger":
+            if lost := _taken(self.triggers, lose.pick):
+                self.told.append(f"the event for {lost.function} is lost")
+                self.unannounced.add(lost.entity)
+        elif _taken(self.webhooks, lose.pick):
+            self.told.append("a webhook is lost")
+
+    def _hook(self, moment: str, effect: str) -> None:
+        """Before and after every effect: time passes, others may go on, faults strike."""
+        self.now += _TICK_S
+        attempt = self._attempts.get(threading.get_ident())
+        if attempt is None:
+            return
+        if moment == "before":
+            if attempt.pause is not None:
+                attempt.pause()
+            attempt.effects += 1
+            self._blow(effect)
+        elif effect.startswith("bus.publish"):
+            self._note_published(attempt)
+        for fault in attempt.faults:
+            if fault.at == attempt.effects and KINDS[fault.kind] == moment:
+                self._tell(f"{fault.kind} at {effect}")
+                raise strike(fault.kind, effect)
+
+    def _note_published(self, attempt: Attempt) -> None:
+        published = self.to.bus.published
+        for event in published[self._seen :]:
+            self.announced += [(event.topic, (r.kind, r.key), attempt.began) for r in event.refs]
+        self._seen = len(published)
+
+    def _blow(self, effect: str) -> None:
+        place = place_of(effect)
+        storm = self._storms.get(place)
+        if storm is not None:
+            self._storms[place] = Storm(place, storm.kind, storm.effects - 1)
+            if storm.effects <= 1:
+                del self._storms[place]
+            self._tell(f"{storm.kind} at {effect}")
+            raise strike(storm.kind, effect)
+
+
+@functools.cache
+def relays() -> list[str]:
+    """Return the names of the outbox relays."""
+    return [name for name in catalog.load().functions if name.startswith("relay_")]
+
+
+@functools.cache
+def _entry_of(module: str, name: str) -> Callable[[Any], Any]:
+    return getattr(import_module(module), name)
+
+
+def entry(function: str) -> Callable[[Any], Any]:
+    """Return a function's entry point."""
+    return _entry_of(catalog.load().functions[function].module, function)
+
+
+@contextmanager
+def deployed(world: World) -> Iterator[None]:
+    """Make the world's stores those that entry points get."""
+    before, clients._current = clients._current, world.to
+    try:
+        yield
+    finally:
+        clients._current = before
+
+
+def _described(delivery: Delivery) -> str:
+    keys = ", ".join(f"{ref['key']} at {ref['version']}" for ref in _refs(delivery))
+    return f"{delivery.function} [{keys}] attempt {delivery.attempt}"
+
+
+def _first_ref(delivery: Delivery) -> tuple[str, str] | None:
+    return next(((ref["kind"], ref["key"]) for ref in _refs(delivery)), None)
+
+
+def _refs(delivery: Delivery) -> list[dict[str, Any]]:
+    try:
+        refs = json.loads(delivery.data)["refs"]
+    except (ValueError, KeyError):  # a garbled message
+        return []
+    return [ref for ref in refs if "version" in ref]
+
+
+def _taken(pending: list[Any], pick: int) -> Any:
+    return pending.pop(pick % len(pending)) if pending else None
+
+
+def _push_request(body: bytes) -> Any:
+    """Return as much of a request as the entry point of a step looks at: there are very many."""
+    return SimpleNamespace(get_data=lambda: body, headers={"Content-Type": "application/json"})
+
+
+def _signed_request(body: bytes) -> Request:
+    stamp = int(time.time())
+    return Request(
+        {
+            "REQUEST_METHOD": "POST",
+            "PATH_INFO": "/",
+            "SERVER_NAME": "simulation",
+            "SERVER_PORT": "80",
+            "wsgi.url_scheme": "http",
+            "wsgi.input": BytesIO(body),
+            "CONTENT_TYPE": "application/json",
+            "CONTENT_LENGTH": str(len(body)),
+            "HTTP_X_HEALBRIDGE_TIMESTAMP": str(stamp),
+            "HTTP_X_HEALBRIDGE_SIGNATURE": webhook.sign(WEBHOOK_SECRET, stamp, body),
+        }
+    )
