@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from shared.stores.accounts import Accounts
     from shared.stores.core import CoreDatabase
     from shared.stores.core_appointments import CoreAppointments
+    from shared.stores.core_conflicts import CoreConflicts
+    from shared.stores.core_doctors import CoreDoctors
     from shared.stores.core_documents import CoreDocuments
     from shared.stores.core_links import CoreLinks
     from shared.stores.core_notifications import CoreNotifications
@@ -28,11 +30,13 @@ if TYPE_CHECKING:
     from shared.stores.core_papers import CorePapers
     from shared.stores.core_pdf_copies import CorePdfCopies
     from shared.stores.core_prescriptions import CorePrescriptions
+    from shared.stores.core_profiles import CoreProfiles
     from shared.stores.core_users import CoreUsers
     from shared.stores.firestore import Firestore
     from shared.stores.inboxes import Inboxes
     from shared.stores.ledger import Ledger
     from shared.stores.pdf_sources import PdfSources
+    from shared.stores.profiles import Profiles
     from shared.stores.shown_appointments import ShownAppointments
     from shared.stores.storage import Storage
     from shared.stores.supabase import Supabase
@@ -105,6 +109,30 @@ class Clients:
         from shared.stores.core_users import CoreUsers
 
         return CoreUsers(self.core)
+
+    @cached_property
+    def profiles(self) -> Profiles:
+        from shared.stores.profiles import Profiles
+
+        return Profiles(self.firestore)
+
+    @cached_property
+    def core_profiles(self) -> CoreProfiles:
+        from shared.stores.core_profiles import CoreProfiles
+
+        return CoreProfiles(self.core)
+
+    @cached_property
+    def core_doctors(self) -> CoreDoctors:
+        from shared.stores.core_doctors import CoreDoctors
+
+        return CoreDoctors(self.core)
+
+    @cached_property
+    def core_conflicts(self) -> CoreConflicts:
+        from shared.stores.core_conflicts import CoreConflicts
+
+        return CoreConflicts(self.core)
 
     @cached_property
     def core_documents(self) -> CoreDocuments:

@@ -22,6 +22,11 @@ def patient_id(namespace: UUID, uid: str) -> str:
     return str(uuid5(namespace, f"patient/{uid}"))
 
 
+def doctor_id(namespace: UUID, uid: str) -> str:
+    """Return the id of a Firebase user's row in core `doctors`."""
+    return str(uuid5(namespace, f"doctor/{uid}"))
+
+
 def prescription_document_id(namespace: UUID, prescription: str) -> str:
     """Return the id of the Supabase document that mirrors a core prescription."""
     return str(uuid5(namespace, f"prescription/{prescription}"))

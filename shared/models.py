@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from shared.medications import Medication
@@ -22,7 +22,10 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class CoreUser:
-    """A core user as the sync mirrors it. `version` is the row's version in core's outbox."""
+    """
+    A core user as the sync mirrors it. `version` is the row's version in core's outbox. `without`
+    names the contacts that core does not have; one that it has and that cannot be read is None too.
+    """
 
     id: str
     uid: str
@@ -32,6 +35,7 @@ class CoreUser:
     phone: str | None
     verified: bool
     version: int
+    without: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,3 +207,51 @@ class Claim:
     created_at: datetime
     reached: frozenset[str] = frozenset()
     held: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """
+    A patient's profile as read. What is absent or unreadable is None, and `review_reasons` say
+    why. Contacts serve to be compared only: Firebase Auth is their authority.
+    """
+
+    name: str | None = None
+    dob: date | None = None
+    gender: str | None = None
+    allergies: str | None = None
+    chronic_conditions: str | None = None
+    emergency_contact: str | None = None
+    language: str | None = None
+    email: str | None = None
+    phone_digits: str | None = None
+    consent_data_use: bool | None = None
+    consent_notifications: bool | None = None
+    review_reasons: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DoctorProfile:
+    """A doctor's profile as read. None and empty: not given, core keeps what it has."""
+
+    first_name: str
+    last_name: str
+    specialties: tuple[str, ...] = ()
+    license_no: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OpenConflict:
+    """
+    A row of `sync.conflicts`. `other` is the holder's id in the store that the step writes to,
+    `other_uid` the holder's Firebase uid where core knows it. `resolution` is None while open.
+    """
+
+    id: int
+    kind: str
+    key: str
+    step: str
+    field: str
+    other: str
+    other_uid: str | None
+    resolution: str | None

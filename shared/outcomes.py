@@ -61,6 +61,16 @@ def gone(ref: Ref) -> Outcome:
     return Outcome(ref, "gone", "source_gone")
 
 
+def unversioned(outcome: Outcome) -> Outcome:
+    """
+    Forward without the version: the next step reads the entity in another store, whose versions
+    count differently. What is not forwarded goes back to this step, and keeps its version.
+    """
+    if outcome.state not in FORWARDED:
+        return outcome
+    return replace(outcome, ref=replace(outcome.ref, version=0))
+
+
 def failed(ref: Ref, error: BaseException) -> Outcome:
     """Turn an exception into this entity's outcome. Unknown errors are retried, never dropped."""
     match error:

@@ -17,10 +17,13 @@ locals {
   # What the code asks of Firebase. tests/contract/test_terraform_grants.py compares this with it.
   firebase_roles = {
     admit_user          = [google_project_iam_custom_role.claims.name]
+    decide_conflict     = ["roles/firebaseauth.viewer"]
     notify_appointment  = ["roles/datastore.user", google_project_iam_custom_role.pushes.name]
     notify_document     = ["roles/datastore.user", google_project_iam_custom_role.pushes.name]
     notify_prescription = ["roles/datastore.user", google_project_iam_custom_role.pushes.name]
     show_appointment    = ["roles/datastore.user"]
+    store_doctor        = ["roles/datastore.viewer"]
+    store_profile       = ["roles/datastore.viewer"]
     store_user          = ["roles/firebaseauth.viewer"]
   }
   firebase_grants = merge([
@@ -56,9 +59,9 @@ resource "google_service_account_iam_member" "caller" {
   member             = each.value.member
 }
 
-# These check the caller themselves: a signature or a patient's token.
+# These check the caller themselves: a signature, a patient's token or Firebase's.
 resource "google_cloud_run_service_iam_member" "public" {
-  for_each = { for name, function in local.by_kind.http : name => function if function.public }
+  for_each = { for name, function in merge(local.by_kind.http, local.by_kind.blocking) : name => function if function.public }
 
   location = var.region
   service  = google_cloudfunctions2_function.this[each.key].name

@@ -56,9 +56,9 @@ exec {python} "$@"
 """
 
 
-def ingress(catalog: Catalog) -> list[str]:
+def ingress(catalog: Catalog, *, sign_in_hook: bool = True) -> list[str]:
     """Return the functions whose triggers the emulator serves."""
-    served = ("auth", "firestore")
+    served = ("auth", "firestore", *(["blocking"] if sign_in_hook else []))
     return [f.name for f in catalog.functions.values() if f.trigger["kind"] in served]
 
 

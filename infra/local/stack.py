@@ -49,6 +49,7 @@ class Options:
     max_backoff_s: int | None = None
     schedule_period_s: float = 1.0  # how long a minute of a cron lasts
     unscheduled: frozenset[str] = frozenset({"run_canary"})  # the stores are empty until one acts
+    sign_in_hook: bool = True
 
 
 class Stack:
@@ -74,7 +75,11 @@ class Stack:
         self._stopped = threading.Event()
         self._namespace = str(uuid4())
         self.firebase = Firebase(
-            folder / "firebase", REPOSITORY, ingress(catalog.load()), {}, PROJECT
+            folder / "firebase",
+            REPOSITORY,
+            ingress(catalog.load(), sign_in_hook=self.options.sign_in_hook),
+            {},
+            PROJECT,
         )
         self.firebase.settings |= self.settings()
         # Beside stack.json and not in the run folder: after a failure they are still there.

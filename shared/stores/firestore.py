@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from google.api_core import exceptions
@@ -32,10 +32,16 @@ _ID = re.compile(r"(?!\.\.?\Z|__.*__\Z)[^/\s]{1,1500}")  # what Firestore takes 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A document as it was read: its fields (None: there is none) and when it last changed."""
+    """
+    A document as it was read: its fields (None: there is none) and when it last changed.
+
+    `version` is that time in microseconds since 1970, or the time of the read of a document that is
+    not there. Firestore's times are one total order: a later read never has a lower version.
+    """
 
     data: dict[str, Any] | None
     changed: Any = None
+    version: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +65,19 @@ class Firestore:
 
         self._client = firestore.client(firebase_app.app())
 
-    def read(self, paths: Iterable[str]) -> dict[str, Snapshot]:
-        """Return a snapshot for every path, in one round trip."""
+    def read(
+        self, paths: Iterable[str], fields: Sequence[str] | None = None
+    ) -> dict[str, Snapshot]:
+        """Return a snapshot for every path, of the given fields or of all, in one round trip."""
         references = [self._client.document(path) for path in dict.fromkeys(paths)]
         with translated():
-            found = list(self._client.get_all(references, retry=None, timeout=_TIMEOUT_S))
+            found = list(self._client.get_all(references, fields, retry=None, timeout=_TIMEOUT_S))
         return {
-            document.reference.path: Snapshot(document.to_dict(), document.update_time)
+            document.reference.path: Snapshot(
+                document.to_dict(),
+                document.update_time,
+                microseconds(document.update_time or document.read_time),
+            )
             for document in found
         }
 
@@ -92,6 +104,12 @@ class Firestore:
     def close(self) -> None:
         """Close the connection."""
         self._client.close()
+
+
+def microseconds(time: Any) -> int:
+    """Return a Firestore time as microseconds since 1970, exactly."""
+    stamp = time.timestamp_pb()
+    return int(stamp.seconds) * 1_000_000 + int(stamp.nanos) // 1000
 
 
 def path(*parts: str) -> str:

@@ -10,12 +10,19 @@ from typing import Any
 from shared.events import Ref
 from shared.outcomes import Outcome
 from shared.runner import Batch
+from shared.stores.core_profiles import COLUMNS
 from tests.memory.core import MemoryCore
 from tests.memory.core_appointments import MemoryCoreAppointments, MemoryCorePapers
 from tests.memory.core_documents import MemoryCoreDocuments
 from tests.memory.core_notifications import MemoryCoreNotifications
 from tests.memory.core_pdf_copies import MemoryCorePdfCopies
-from tests.memory.core_stores import MemoryCoreOutbox, MemoryCorePrescriptions, MemoryLedger
+from tests.memory.core_profiles import MemoryCoreDoctors, MemoryCoreProfiles
+from tests.memory.core_stores import (
+    MemoryCoreConflicts,
+    MemoryCoreOutbox,
+    MemoryCorePrescriptions,
+    MemoryLedger,
+)
 from tests.memory.core_users import MemoryCoreUsers
 
 Standing = tuple[str, int, int, int, str | None]
@@ -38,6 +45,9 @@ class MemoryCoreWorld:
     def __init__(self) -> None:
         self.core = core = MemoryCore()
         self.users: Any = MemoryCoreUsers(core)
+        self.profiles: Any = MemoryCoreProfiles(core)
+        self.doctors: Any = MemoryCoreDoctors(core)
+        self.decisions: Any = MemoryCoreConflicts(core)
         self.documents: Any = MemoryCoreDocuments(core)
         self.prescriptions: Any = MemoryCorePrescriptions(core)
         self.appointments: Any = MemoryCoreAppointments(core)
@@ -74,6 +84,35 @@ class MemoryCoreWorld:
         """Return the id of a user's patient row."""
         row = self.core.patient_rows.get(user_id)
         return row["id"] if row else None
+
+    def patient_row(self, user_id: str) -> dict[str, Any]:
+        """Return what the profile fills of a user's patient row."""
+        row = self.core.patient_rows[user_id]
+        return {name: row.get(name) for name in COLUMNS}
+
+    def fill_patient(self, user_id: str, **columns: Any) -> None:
+        """Fill in columns of a patient row, as the backend does."""
+        self.core.write_patient(user_id, self.core.patient_rows[user_id] | columns)
+
+    def language(self, user_id: str) -> str:
+        """Return a user's language."""
+        return self.core.languages.get(user_id, "en")
+
+    def profile_reading(self, uid: str) -> dict[str, Any] | None:
+        """Return how a profile was read."""
+        return self.core.profile_reading_rows.get(uid)
+
+    def doctor(self, user_id: str) -> dict[str, Any] | None:
+        """Return a user's doctor row."""
+        return self.core.doctor_rows.get(user_id)
+
+    def verify_doctor(self, user_id: str) -> None:
+        """Set a doctor's status, as the backend does."""
+        self.core.doctor_rows[user_id]["verified_status"] = "VERIFIED"
+
+    def resolutions(self) -> list[str | None]:
+        """Return how each conflict ended, None while it is open."""
+        return [conflict["resolution"] for conflict in self.core.all_conflicts]
 
     def document(self, document_id: str) -> dict[str, Any] | None:
         """Return a document's row."""

@@ -9,12 +9,15 @@ from psycopg.types.json import Jsonb
 
 from shared.stores.core import CoreDatabase
 from shared.stores.core_appointments import CoreAppointments
+from shared.stores.core_conflicts import CoreConflicts
+from shared.stores.core_doctors import CoreDoctors
 from shared.stores.core_documents import CoreDocuments
 from shared.stores.core_notifications import CoreNotifications
 from shared.stores.core_outbox import CoreOutbox
 from shared.stores.core_papers import CorePapers
 from shared.stores.core_pdf_copies import CorePdfCopies
 from shared.stores.core_prescriptions import CorePrescriptions
+from shared.stores.core_profiles import CoreProfiles
 from shared.stores.core_users import CoreUsers
 from shared.stores.ledger import Ledger
 from tests.contract.memory_core_world import MemoryCoreWorld, Standing
@@ -76,6 +79,9 @@ class PostgresCoreWorld:
 
     def __init__(self, core: CoreDatabase, sql: Sql) -> None:
         self.users: Any = CoreUsers(core)
+        self.profiles: Any = CoreProfiles(core)
+        self.doctors: Any = CoreDoctors(core)
+        self.decisions: Any = CoreConflicts(core)
         self.documents: Any = CoreDocuments(core)
         self.prescriptions: Any = CorePrescriptions(core)
         self.appointments: Any = CoreAppointments(core)
@@ -190,6 +196,54 @@ class PostgresCoreWorld:
         """Return the id of a user's patient row."""
         row = self._one("select id from patients where user_id = %(id)s", id=user_id)
         return row["id"] if row else None
+
+    def patient_row(self, user_id: str) -> dict[str, Any]:
+        """Return what the profile fills of a user's patient row."""
+        row = self._one(
+            "select name, dob, gender, allergies, chronic_conditions, emergency_contact"
+            " from patients where user_id = %(id)s",
+            id=user_id,
+        )
+        assert row is not None
+        return row
+
+    def fill_patient(self, user_id: str, *, allergies: str) -> None:
+        """Fill in columns of a patient row, as the backend does."""
+        self._sql.execute(
+            "update patients set allergies = %(allergies)s where user_id = %(id)s",
+            {"id": user_id, "allergies": allergies},
+        )
+
+    def language(self, user_id: str) -> str:
+        """Return a user's language."""
+        return self._all("select language from users where id = %(id)s", id=user_id)[0]["language"]
+
+    def profile_reading(self, uid: str) -> dict[str, Any] | None:
+        """Return how a profile was read."""
+        return self._one(
+            "select version, held, consent_data_use, consent_notifications, review_reasons"
+            " from sync.profile_readings where uid = %(uid)s",
+            uid=uid,
+        )
+
+    def doctor(self, user_id: str) -> dict[str, Any] | None:
+        """Return a user's doctor row."""
+        return self._one(
+            "select id, first_name, last_name, specialties, license_no, verified_status"
+            " from doctors where user_id = %(id)s",
+            id=user_id,
+        )
+
+    def verify_doctor(self, user_id: str) -> None:
+        """Set a doctor's status, as the backend does."""
+        self._sql.execute(
+            "update doctors set verified_status = 'VERIFIED' where user_id = %(id)s",
+            {"id": user_id},
+        )
+
+    def resolutions(self) -> list[str | None]:
+        """Return how each conflict ended, None while it is open."""
+        return [r["resolution"] for r in self._all("select * from sync.conflicts order by id")]
 
     def document(self, document_id: str) -> dict[str, Any] | None:
         """Return a document's row."""

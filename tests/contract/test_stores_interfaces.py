@@ -14,7 +14,11 @@ from tests.memory.clients import MemoryClients
 
 STORES = {
     "accounts": "shared.stores.accounts.Accounts",
+    "profiles": "shared.stores.profiles.Profiles",
     "ledger": "shared.stores.ledger.Ledger",
+    "core_profiles": "shared.stores.core_profiles.CoreProfiles",
+    "core_doctors": "shared.stores.core_doctors.CoreDoctors",
+    "core_conflicts": "shared.stores.core_conflicts.CoreConflicts",
     "core_users": "shared.stores.core_users.CoreUsers",
     "core_documents": "shared.stores.core_documents.CoreDocuments",
     "core_prescriptions": "shared.stores.core_prescriptions.CorePrescriptions",

@@ -63,7 +63,7 @@ class MemoryBus(Place):
         self.waited = 0.0  # seconds
         self._max_attempts = max_attempts
 
-    def publish(self, events: Sequence[Event]) -> None:
+    def publish(self, events: Sequence[Event], *, timeout_s: float = 10) -> None:
         """Accept events, one call per topic as the real publisher makes them."""
         for topic in dict.fromkeys(event.topic for event in events):
             with self.effect(f"bus.publish {topic}"):

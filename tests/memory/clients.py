@@ -6,6 +6,7 @@ import time
 
 from shared.clients import Clients
 from shared.stores.inboxes import Inboxes
+from shared.stores.profiles import Profiles
 from shared.stores.shown_appointments import ShownAppointments
 from tests.memory.bus import MemoryBus
 from tests.memory.core import MemoryCore
@@ -13,7 +14,13 @@ from tests.memory.core_appointments import MemoryCoreAppointments, MemoryCorePap
 from tests.memory.core_documents import MemoryCoreDocuments
 from tests.memory.core_notifications import MemoryCoreNotifications
 from tests.memory.core_pdf_copies import MemoryCoreLinks, MemoryCorePdfCopies
-from tests.memory.core_stores import MemoryCoreOutbox, MemoryCorePrescriptions, MemoryLedger
+from tests.memory.core_profiles import MemoryCoreDoctors, MemoryCoreProfiles
+from tests.memory.core_stores import (
+    MemoryCoreConflicts,
+    MemoryCoreOutbox,
+    MemoryCorePrescriptions,
+    MemoryLedger,
+)
 from tests.memory.core_users import MemoryCoreUsers
 from tests.memory.embedder import MemoryEmbedder
 from tests.memory.files import MemoryPdfSources, MemoryStorage
@@ -47,6 +54,10 @@ class MemoryClients(Clients):
             core=self.memory_core,
             supabase=self.memory_supabase,
             accounts=MemoryAccounts(self.firebase),
+            profiles=Profiles(firestore),
+            core_profiles=MemoryCoreProfiles(self.memory_core),
+            core_doctors=MemoryCoreDoctors(self.memory_core),
+            core_conflicts=MemoryCoreConflicts(self.memory_core),
             firestore=firestore,
             shown_appointments=ShownAppointments(firestore),
             inboxes=Inboxes(firestore),

@@ -75,11 +75,15 @@ class MemoryCore(Place):
         self.document_rows: dict[str, Row] = {}
         self.medication_rows: dict[str, Row] = {}
         self.reading_rows: dict[str, Row] = {}
+        self.doctor_rows: dict[str, Row] = {}  # by user id
+        self.languages: dict[str, str] = {}  # by user id
+        self.profile_reading_rows: dict[str, Row] = {}  # by uid
         self.ledger_rows: dict[tuple[str, str, str], LedgerRow] = {}  # by kind, key, step
         self.journal_rows: list[JournalRow] = []
         self.pdf_copies: dict[tuple[str, str], PdfCopy] = {}  # by prescription and path
         self.unlinked: set[tuple[str, str]] = set()  # kind and key that no notification leads to
         self.open_conflicts: dict[tuple[str, str, str, str], str] = {}  # kind, key, step, field
+        self.all_conflicts: list[Row] = []  # opened ever, decided or not
 
     def put_user(self, user_id: str, **columns: Any) -> None:
         """Insert or change a user, as the backend does."""
@@ -91,7 +95,37 @@ class MemoryCore(Place):
 
     def put_patient(self, user_id: str, patient_id: str, name: str | None = None) -> None:
         """Insert or change the patient row of a user."""
-        self.patient_rows[user_id] = {"id": patient_id, "name": name}
+        self.write_patient(user_id, {"id": patient_id, "name": name})
+
+    def put_doctor(self, user_id: str, **columns: Any) -> None:
+        """Insert or change the doctor row of a user."""
+        self.write_doctor(user_id, self.doctor_rows.get(user_id, {}) | columns)
+
+    def write_patient(self, user_id: str, row: Row, *, ours: bool = False) -> None:
+        """Write a patient row; a changed name is a change of the user."""
+        before = self.patient_rows.get(user_id, {}).get("name")
+        self.patient_rows[user_id] = row
+        if before != row.get("name"):
+            self._note_name(user_id, ours=ours)
+
+    def write_doctor(self, user_id: str, row: Row, *, ours: bool = False) -> None:
+        """Write a doctor row; a changed name is a change of the user."""
+        before = self.doctor_rows.get(user_id, {})
+        self.doctor_rows[user_id] = row
+        if any(before.get(name) != row.get(name) for name in ("first_name", "last_name")):
+            self._note_name(user_id, ours=ours)
+
+    def change_user(self, row: Row, *, ours: bool = False) -> None:
+        """Write the row of a user who is there."""
+        if self.user_rows[row["id"]] != row:
+            self.user_rows[row["id"]] = row
+            if row["firebase_uid"] is not None:
+                self.outbox.note("user", row["firebase_uid"], self.next_version(), ours=ours)
+
+    def _note_name(self, user_id: str, *, ours: bool) -> None:
+        uid = self.user_rows[user_id]["firebase_uid"] if user_id in self.user_rows else None
+        if uid is not None:
+            self.outbox.note("user", uid, self.next_version(), ours=ours)
 
     def delete_user(self, user_id: str) -> None:
         """Delete a user; all that hangs on the patient goes with it."""
@@ -192,8 +226,26 @@ class MemoryCore(Place):
         }
         if outcome.state in {"done", "conflict", "gone"}:
             for key in [k for k in self.open_conflicts if k[:3] == at and k[3] not in named]:
-                del self.open_conflicts[key]
-        self.open_conflicts |= {(*at, field): other for field, other in named.items()}
+                self.close_conflict(key, "cleared")
+        for field, other in named.items():
+            self._open_conflict((*at, field), other)
+
+    def close_conflict(self, at: tuple[str, str, str, str], resolution: str) -> None:
+        """Close an open conflict."""
+        del self.open_conflicts[at]
+        (row,) = [c for c in self.all_conflicts if c["at"] == at and c["resolution"] is None]
+        row["resolution"] = resolution
+
+    def _open_conflict(self, at: tuple[str, str, str, str], other: str) -> None:
+        same = [c for c in self.all_conflicts if c["at"] == at]
+        if any(c["resolution"] == "keep_other" and c["other"] == other for c in same):
+            return
+        if at in self.open_conflicts:
+            next(c for c in same if c["resolution"] is None)["other"] = other
+        else:
+            number = len(self.all_conflicts) + 1
+            self.all_conflicts.append({"id": number, "at": at, "other": other, "resolution": None})
+        self.open_conflicts[at] = other
 
     def _change(self, table: dict[str, Row], at: str, row: Row, kind: str, key: str) -> None:
         if table.get(at) != row:

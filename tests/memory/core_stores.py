@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from shared.events import Ref
-from shared.models import Prescription
+from shared.models import OpenConflict, Prescription
 from shared.outcomes import Outcome
 from shared.revocation import is_revoked
-from tests.memory.core import MemoryCore, Row
+from tests.memory.core import MemoryCore, Row, digits
 
 if TYPE_CHECKING:
     from shared.runner import Batch
@@ -135,3 +135,55 @@ class MemoryCorePrescriptions:
                 None,
             ),
         )
+
+
+class MemoryCoreConflicts:
+    """Lists and closes conflicts."""
+
+    def __init__(self, core: MemoryCore) -> None:
+        self._core = core
+
+    def open(self) -> list[OpenConflict]:
+        """Return the conflicts that wait for a decision, oldest first."""
+        with self._core.effect("core_conflicts.open"):
+            return [self._conflict(c) for c in self._core.all_conflicts if not c["resolution"]]
+
+    def find(self, conflict_id: int) -> OpenConflict | None:
+        """Return one conflict, decided or not."""
+        with self._core.effect("core_conflicts.find"):
+            rows = [c for c in self._core.all_conflicts if c["id"] == conflict_id]
+            return self._conflict(rows[0]) if rows else None
+
+    def decide(
+        self, conflict: OpenConflict, decision: str, operator: str, value: str | None
+    ) -> None:
+        """Close an open conflict, and do in core what the decision says."""
+        with self._core.effect("core_conflicts.decide"):
+            found = next(c for c in self._core.all_conflicts if c["id"] == conflict.id)
+            if found["resolution"] is not None:
+                return
+            self._core.close_conflict(found["at"], decision)
+            found["operator"] = operator
+            other = self._core.user_rows.get(conflict.other)
+            if decision == "give_to_this":
+                self._give(conflict, other, value)
+            keys = {conflict.key, other["firebase_uid"] if other else None} - {None}
+            done = [
+                Outcome(Ref("user", str(key)), "done", decision) for key in sorted(map(str, keys))
+            ]
+            self._core.record("decide_conflict", "", done)
+
+    def _give(self, conflict: OpenConflict, other: Row | None, value: str | None) -> None:
+        this = self._core.user_by_uid(conflict.key)
+        if conflict.field == "role" and this:
+            self._core.change_user(this | {"role": "DOCTOR"}, ours=True)
+        elif conflict.step == "store_user" and other and value:
+            normal = str.lower if conflict.field == "email" else digits
+            if normal(other[conflict.field] or "") == normal(value):
+                self._core.change_user(other | {conflict.field: None}, ours=True)
+
+    def _conflict(self, row: Row) -> OpenConflict:
+        other = self._core.user_rows.get(row["other"])
+        uid = other["firebase_uid"] if other else None
+        kind, key, step, field = row["at"]
+        return OpenConflict(row["id"], kind, key, step, field, row["other"], uid, row["resolution"])

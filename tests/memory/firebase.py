@@ -13,7 +13,7 @@ from tests.memory.place import Place
 
 
 class MemoryFirebase(Place):
-    """The accounts, and what people do to them."""
+    """The accounts and profiles, and what people do to them."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -35,6 +35,15 @@ class MemoryFirebase(Place):
     def put_document(self, path: str, fields: Mapping[str, Any]) -> None:
         """Write a document as an app does; like every write it moves the update time."""
         self.documents[path] = Snapshot(dict(fields), self.next_version())
+
+    def write_profile(self, uid: str, collection: str = "users", **fields: Any) -> int:
+        """Write a profile as a whole; return its version."""
+        self.put_document(f"{collection}/{uid}", fields)
+        return self.documents[f"{collection}/{uid}"].changed
+
+    def delete_profile(self, uid: str, collection: str = "users") -> None:
+        """Delete a profile."""
+        del self.documents[f"{collection}/{uid}"]
 
     def document(self, path: str) -> dict[str, Any] | None:
         """Return a document's fields."""
@@ -100,10 +109,20 @@ class MemoryFirestore:
     def __init__(self, firebase: MemoryFirebase) -> None:
         self._firebase = firebase
 
-    def read(self, paths: Iterable[str]) -> dict[str, Snapshot]:
-        """Return a snapshot for every path."""
+    def read(
+        self, paths: Iterable[str], fields: Sequence[str] | None = None
+    ) -> dict[str, Snapshot]:
+        """Return a snapshot for every path, of the given fields or of all."""
         with self._firebase.effect("firestore.read"):
-            return {at: self._firebase.documents.get(at, Snapshot(None)) for at in paths}
+            now = self._firebase.next_version()
+            return {at: self._snapshot(at, fields, now) for at in paths}
+
+    def _snapshot(self, at: str, fields: Sequence[str] | None, now: int) -> Snapshot:
+        known = self._firebase.documents.get(at)
+        if known is None or known.data is None:
+            return Snapshot(None, version=now)
+        chosen = {k: v for k, v in known.data.items() if fields is None or k in fields}
+        return Snapshot(chosen, known.changed, known.changed)
 
     def commit(self, writes: Sequence[Write]) -> None:
         """Carry out all writes or none."""

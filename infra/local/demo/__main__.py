@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from infra.local.demo import claims
 from infra.local.demo.apps import Backend, EdgeFunction, PatientApp
 from infra.local.demo.changes import amend
 from infra.local.demo.compare import disagreements
@@ -61,17 +62,22 @@ def demonstrate(stack: dict[str, Any], patients: int, settings: Mapping[str, str
     told = act(stack, patients, settle)
     settle()
     told += amend(stack)
+    settle()
+    decided = claims.decide(stack)
     counts = settle()
     stores = read(stack)
     found = disagreements(stores) + notice_disagreements(stores, told)
     result = _result(stores, patients, found, counts, time.monotonic() - began)
-    result["drift"] = drift(settings)
+    result |= {"profiles": len(stores.profiles), "conflicts": decided, "drift": drift(settings)}
     _table(chains(stack))
     for line in found[:20]:
         print(f"  disagrees: {line}")
     RESULT.parent.mkdir(exist_ok=True)
     RESULT.write_text(json.dumps(result, indent=2) + "\n")
-    agreed = not any(result[key] for key in ("disagreements", "parked", "pending", "drift"))
+    undecided = counts["conflicts"]
+    agreed = not (
+        undecided or any(result[key] for key in ("disagreements", "parked", "pending", "drift"))
+    )
     print(
         f"\n{'The three stores agree.' if agreed else 'The stores do NOT agree.'}"
         f" {result['users']} users, {result['documents']} documents,"
@@ -100,7 +106,9 @@ def act(stack: dict[str, Any], patients: int, settle: Callable[[], dict[str, int
     for number in range(DOCTORS):
         backend.add_doctor(f"doctor-{number}")
     uids: list[str] = []
-    for number, person in enumerate(people(patients)):
+    crowd = people(patients)
+    claims.type_in(backend, crowd)
+    for number, person in enumerate(crowd):
         uid = app.sign_up(person)
         uids.append(uid)
         sent = papers(uid, number)
@@ -109,6 +117,7 @@ def act(stack: dict[str, Any], patients: int, settle: Callable[[], dict[str, int
             edge.index(paper)
         if (number + 1) % 10 == 0 or number + 1 == patients:
             say(f"{number + 1} of {patients} patients signed up and sent their documents")
+    claims.change(app, crowd, uids)
     _wait(lambda: backend.knows(uids) == patients, 60, "every patient to be in core")
     for number, uid in enumerate(uids):
         if number % 3 != 2:

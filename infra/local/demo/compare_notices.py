@@ -88,7 +88,7 @@ def _notices(stores: Stores, told: Sequence[Told]) -> Iterator[str]:
 
 def tokens_of(profile: Mapping[str, object]) -> list[str]:
     """Return the devices that may be pushed to: those of a profile whose owner consents."""
-    if profile.get("consentNotifications") is not True:
+    if profile.get("consentNotifications", profile.get("consentGiven")) is not True:
         return []
     listed = profile.get("fcmTokens")
     single = profile.get("fcmToken")

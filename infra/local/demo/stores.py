@@ -59,6 +59,13 @@ select id::text, patient_id as uid, type, file_url, text, structured_json, ocr_c
        revoked_at is not null as revoked
 from documents
 """
+_PROFILES = """
+select u.firebase_uid as uid, u.role::text as role, u.language, p.id as patient_id, p.name, p.dob,
+       p.gender, p.allergies, p.chronic_conditions, p.emergency_contact, d.first_name, d.last_name,
+       d.license_no, d.verified_status, r.review_reasons
+from users u left join patients p on p.user_id = u.id left join doctors d on d.user_id = u.id
+left join sync.profile_readings r on r.uid = u.firebase_uid where u.firebase_uid is not null
+"""
 _CHUNKS = """
 select document_id::text, patient_id as uid, chunk_index, chunk_text, metadata, content_hash,
        vector_dims(embedding) as dimensions
@@ -85,6 +92,8 @@ class Stores:
     uploads: list[Row]
     mirrors: list[Row]
     chunks: list[Row]
+    doctor_profiles: dict[str, Row]  # by uid
+    profiled: list[Row]
     pdfs: dict[str, bytes]  # in the backend's S3, by URL
     files: dict[str, bytes]  # in Supabase Storage, by path
 
@@ -114,6 +123,12 @@ def read(stack: Mapping[str, Any]) -> Stores:
         uploads=[d for d in documents if d["origin"] == "upload"],
         mirrors=[d for d in documents if d["origin"] == "core"],
         chunks=_rows(supabase, _CHUNKS),
+        doctor_profiles={
+            path.rpartition("/")[2]: fields
+            for path, fields in documents_in(stack, "doctors").items()
+            if "firstName" in fields  # the sync's own say who may read a doctor's appointments
+        },
+        profiled=_rows(core, _PROFILES),
         pdfs=_objects(stack["aws_s3_url"], stack["pdf_bucket"], "s3://"),
         files=_objects(stack["storage_s3_url"], stack["documents_bucket"], ""),
     )
@@ -147,6 +162,28 @@ def accounts(stack: Mapping[str, Any]) -> list[Row]:
         )
         page = answer.raise_for_status().json()
         found += page.get("users", [])
+        token = page.get("nextPageToken", "")
+        if not token:
+            return found
+
+
+def firestore_documents(stack: Mapping[str, Any], collection: str) -> list[Row]:
+    """Return a collection's documents in the REST form."""
+    url = (
+        f"http://{stack['firestore_emulator']}/v1/projects/{stack['project_id']}"
+        f"/databases/(default)/documents/{collection}"
+    )
+    found: list[Row] = []
+    token = ""
+    while True:
+        answer = httpx.get(
+            url,
+            params={"pageSize": 300, "pageToken": token},
+            headers={"Authorization": "Bearer owner"},
+            timeout=30,
+        )
+        page = answer.raise_for_status().json()
+        found += page.get("documents", [])
         token = page.get("nextPageToken", "")
         if not token:
             return found

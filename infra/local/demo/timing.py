@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from statistics import quantiles
 from typing import Any, LiteralString
 
 import psycopg
 
-from infra.local.demo.stores import accounts
+from infra.local.demo.stores import accounts, firestore_documents
 
 LAST_STEP = {
     "users": ("user", "admit_user"),
+    "profiles": ("user", "store_profile"),
     "documents": ("document", "index_document"),
     "prescriptions": ("prescription", "index_prescription"),
     "appointments": ("appointment", "show_appointment"),
@@ -48,6 +50,10 @@ def chains(stack: Mapping[str, Any]) -> list[Chain]:
     core, supabase = stack["core_dsn"], stack["supabase_dsn"]
     began = {
         "users": {a["localId"]: int(a["createdAt"]) / 1000 for a in accounts(stack)},
+        "profiles": {
+            d["name"].rpartition("/")[2]: datetime.fromisoformat(d["createTime"]).timestamp()
+            for d in firestore_documents(stack, "users")
+        },
         "documents": _times(supabase, _COMMITTED, {"kind": "document"}),
         "prescriptions": _times(core, _COMMITTED, {"kind": "prescription"}),
         "appointments": _times(core, _COMMITTED, {"kind": "appointment"}),

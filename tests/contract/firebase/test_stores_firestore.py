@@ -153,3 +153,24 @@ def test_a_profile_that_changed_keeps_its_tokens(documents: Any) -> None:
     with pytest.raises(ContendedError):
         inboxes.forget(before, ["t1"])
     assert (fields(documents, "users/u1") or {})["fcmToken"] == "t1"
+
+
+def test_only_the_fields_that_are_asked_for_are_read(documents: Any) -> None:
+    documents.commit([Write("c/a", {"name": "Asha", "fcmToken": "t", "m": {"k": 1}})])
+    assert documents.read(["c/a"], ["name", "m", "absent"])["c/a"].data == {
+        "name": "Asha",
+        "m": {"k": 1},
+    }
+    assert documents.read(["c/a"], ["absent"])["c/a"].data == {}
+
+
+def test_versions_of_what_is_there_and_of_what_is_not_come_from_one_clock(documents: Any) -> None:
+    """A read that finds nothing is newer than what was there, older than what comes later."""
+    documents.commit([Write("c/a", {"n": 1})])
+    there = documents.read(["c/a"])["c/a"].version
+    assert documents.read(["c/a"])["c/a"].version == there
+    documents.commit([Write("c/a", None)])
+    gone = documents.read(["c/a"])["c/a"].version
+    documents.commit([Write("c/a", {"n": 2})])
+    again = documents.read(["c/a"])["c/a"].version
+    assert there < gone < again
