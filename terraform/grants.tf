@@ -21,6 +21,8 @@ locals {
     notify_appointment  = ["roles/datastore.user", google_project_iam_custom_role.pushes.name]
     notify_document     = ["roles/datastore.user", google_project_iam_custom_role.pushes.name]
     notify_prescription = ["roles/datastore.user", google_project_iam_custom_role.pushes.name]
+    reconcile           = ["roles/firebaseauth.viewer"]
+    run_canary          = [google_project_iam_custom_role.canary.name]
     show_appointment    = ["roles/datastore.user"]
     store_doctor        = ["roles/datastore.viewer"]
     store_profile       = ["roles/datastore.viewer"]
@@ -78,6 +80,12 @@ resource "google_pubsub_topic_iam_member" "publisher" {
 }
 
 # firebaseauth.admin could also delete accounts and change the sign-in configuration.
+resource "google_project_iam_custom_role" "canary" {
+  role_id     = "healbridgeCanaryAccount"
+  title       = "HealBridge: the canary's own account"
+  permissions = ["firebaseauth.users.get", "firebaseauth.users.create"]
+}
+
 resource "google_project_iam_custom_role" "claims" {
   role_id     = "healbridgeAccountClaims"
   title       = "HealBridge: accounts' claims"
