@@ -51,6 +51,19 @@ class Catalog:
         """Return the steps that a topic's messages are pushed to."""
         return [f for f in self.functions.values() if f.topic == topic]
 
+    def announced_by(self, place: str) -> dict[str, str]:
+        """
+        Return kind -> topic of the entities whose source is a place: core, supabase or firebase.
+
+        A topic's `announced_by` is the one declaration by which a kind of entity joins the relays,
+        resync, repair and the canary.
+        """
+        return {
+            topic["kind"]: name
+            for name, topic in self.topics.items()
+            if topic.get("announced_by") == place
+        }
+
     def steps(self) -> list[Function]:
         """Return the functions that consume a topic."""
         return [f for f in self.functions.values() if f.topic is not None]

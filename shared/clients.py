@@ -7,6 +7,7 @@ Every SDK is imported inside the property that needs it: a function pays only fo
 
 from __future__ import annotations
 
+import time
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -16,16 +17,27 @@ if TYPE_CHECKING:
     from shared.embeddings import Embedder
     from shared.events import Event
     from shared.publisher import Publisher
+    from shared.push import Messaging
     from shared.stores.accounts import Accounts
     from shared.stores.core import CoreDatabase
+    from shared.stores.core_appointments import CoreAppointments
+    from shared.stores.core_conflicts import CoreConflicts
+    from shared.stores.core_doctors import CoreDoctors
     from shared.stores.core_documents import CoreDocuments
     from shared.stores.core_links import CoreLinks
+    from shared.stores.core_notifications import CoreNotifications
     from shared.stores.core_outbox import CoreOutbox
+    from shared.stores.core_papers import CorePapers
     from shared.stores.core_pdf_copies import CorePdfCopies
     from shared.stores.core_prescriptions import CorePrescriptions
+    from shared.stores.core_profiles import CoreProfiles
     from shared.stores.core_users import CoreUsers
+    from shared.stores.firestore import Firestore
+    from shared.stores.inboxes import Inboxes
     from shared.stores.ledger import Ledger
     from shared.stores.pdf_sources import PdfSources
+    from shared.stores.profiles import Profiles
+    from shared.stores.shown_appointments import ShownAppointments
     from shared.stores.storage import Storage
     from shared.stores.supabase import Supabase
     from shared.stores.supabase_documents import SupabaseDocuments
@@ -35,6 +47,10 @@ if TYPE_CHECKING:
 
 class Clients:
     """Composition root of a deployed function."""
+
+    def now(self) -> float:
+        """Return the time in Unix seconds."""
+        return time.time()
 
     @cached_property
     def publisher(self) -> Publisher:
@@ -53,6 +69,30 @@ class Clients:
         return Accounts()
 
     @cached_property
+    def firestore(self) -> Firestore:
+        from shared.stores.firestore import Firestore
+
+        return Firestore()
+
+    @cached_property
+    def shown_appointments(self) -> ShownAppointments:
+        from shared.stores.shown_appointments import ShownAppointments
+
+        return ShownAppointments(self.firestore)
+
+    @cached_property
+    def inboxes(self) -> Inboxes:
+        from shared.stores.inboxes import Inboxes
+
+        return Inboxes(self.firestore)
+
+    @cached_property
+    def messaging(self) -> Messaging:
+        from shared.push import Messaging
+
+        return Messaging()
+
+    @cached_property
     def core(self) -> CoreDatabase:
         from shared.stores.core import CoreDatabase
 
@@ -69,6 +109,30 @@ class Clients:
         from shared.stores.core_users import CoreUsers
 
         return CoreUsers(self.core)
+
+    @cached_property
+    def profiles(self) -> Profiles:
+        from shared.stores.profiles import Profiles
+
+        return Profiles(self.firestore)
+
+    @cached_property
+    def core_profiles(self) -> CoreProfiles:
+        from shared.stores.core_profiles import CoreProfiles
+
+        return CoreProfiles(self.core)
+
+    @cached_property
+    def core_doctors(self) -> CoreDoctors:
+        from shared.stores.core_doctors import CoreDoctors
+
+        return CoreDoctors(self.core)
+
+    @cached_property
+    def core_conflicts(self) -> CoreConflicts:
+        from shared.stores.core_conflicts import CoreConflicts
+
+        return CoreConflicts(self.core)
 
     @cached_property
     def core_documents(self) -> CoreDocuments:
@@ -111,6 +175,24 @@ class Clients:
         from shared.stores.core_outbox import CoreOutbox
 
         return CoreOutbox(self.core)
+
+    @cached_property
+    def core_appointments(self) -> CoreAppointments:
+        from shared.stores.core_appointments import CoreAppointments
+
+        return CoreAppointments(self.core)
+
+    @cached_property
+    def core_papers(self) -> CorePapers:
+        from shared.stores.core_papers import CorePapers
+
+        return CorePapers(self.core)
+
+    @cached_property
+    def core_notifications(self) -> CoreNotifications:
+        from shared.stores.core_notifications import CoreNotifications
+
+        return CoreNotifications(self.core)
 
     @cached_property
     def supabase(self) -> Supabase:

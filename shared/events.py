@@ -1,9 +1,10 @@
 """
 What travels between functions: references, never content.
 
-A message's data is {"refs": [{"kind", "key", "version"}, ...]} and its only attribute of ours is
-the W3C `traceparent`. A step reads the source again when it runs, so a late or repeated event is
-harmless and no health data lies in topics, dead letters or logs.
+A message's data is {"refs": [{"kind", "key", "version"}, ...]}; its attributes of ours are the W3C
+`traceparent` and, where a provider named a time, `not_before` (Unix seconds). A step reads the
+source again when it runs, so a late or repeated event is harmless and no health data lies in
+topics, dead letters or logs.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from shared.errors import PermanentError
 
 MAX_REFS = 100
 MAX_BYTES = 64 * 1024
+NOT_BEFORE = "not_before"
 _KIND = re.compile(r"[a-z][a-z_]{1,31}")
 _KEY = re.compile(r"[^\s\x00-\x1f\x7f\ud800-\udfff]{1,128}")  # a store could not hold the others
 _TRACEPARENT = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
@@ -67,8 +69,19 @@ def events(topic: str, refs: Sequence[Ref], traceparent: str) -> list[Event]:
 def encode(event: Event) -> tuple[bytes, dict[str, str]]:
     """Return a message's data and attributes."""
     refs = [{"kind": r.kind, "key": r.key, "version": r.version} for r in event.refs]
-    data = json.dumps({"refs": refs}, separators=(",", ":")).encode()
-    return data, {"traceparent": event.traceparent}
+    # Not escaped to ASCII: 100 keys of 128 characters of any script then fit into MAX_BYTES.
+    data = json.dumps({"refs": refs}, separators=(",", ":"), ensure_ascii=False).encode()
+    kept = {NOT_BEFORE: event.attributes[NOT_BEFORE]} if NOT_BEFORE in event.attributes else {}
+    return data, {"traceparent": event.traceparent} | kept
+
+
+def flaw(ref: Ref) -> str | None:
+    """Return why a ref cannot travel in an event, or nothing."""
+    try:
+        _ref({"kind": ref.kind, "key": ref.key, "version": ref.version})
+    except PermanentError as error:
+        return error.code
+    return None
 
 
 def decode(topic: str, data: bytes, attributes: Mapping[str, str]) -> Event:

@@ -22,6 +22,11 @@ def patient_id(namespace: UUID, uid: str) -> str:
     return str(uuid5(namespace, f"patient/{uid}"))
 
 
+def doctor_id(namespace: UUID, uid: str) -> str:
+    """Return the id of a Firebase user's row in core `doctors`."""
+    return str(uuid5(namespace, f"doctor/{uid}"))
+
+
 def prescription_document_id(namespace: UUID, prescription: str) -> str:
     """Return the id of the Supabase document that mirrors a core prescription."""
     return str(uuid5(namespace, f"prescription/{prescription}"))
@@ -38,6 +43,11 @@ def pdf_path(bucket: str, uid: str, prescription: str) -> str:
     return f"{bucket}/{uid}/prescriptions/{prescription}.pdf"
 
 
+def canary_document_id(namespace: UUID) -> str:
+    """Return the id of the canary's Supabase document."""
+    return str(uuid5(namespace, "canary/document"))
+
+
 def medication_id(namespace: UUID, document: str, identity: str, ordinal: int) -> str:
     """
     Return the id of one medication of a document.
@@ -51,3 +61,11 @@ def medication_id(namespace: UUID, document: str, identity: str, ordinal: int) -
 def chunk_id(namespace: UUID, document: str, model: str, index: int) -> str:
     """Return the id of one search chunk of a document under one embedding model."""
     return str(uuid5(namespace, f"chunk/{document}/{model}/{index}"))
+
+
+def notification_id(namespace: UUID, kind: str, key: str, version: int) -> str:
+    """
+    Return the id of what a patient is told about an entity as of one version: of the inbox
+    document, of core's `notifications` row, and under which a device shows it.
+    """
+    return str(uuid5(namespace, f"notification/{kind}/{key}/{version}"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date, datetime
 from typing import Any
 
 from shared.medications import Medication
@@ -21,7 +22,10 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class CoreUser:
-    """A core user as the sync mirrors it. `version` is the row's version in core's outbox."""
+    """
+    A core user as the sync mirrors it. `version` is the row's version in core's outbox. `without`
+    names the contacts that core does not have; one that it has and that cannot be read is None too.
+    """
 
     id: str
     uid: str
@@ -31,6 +35,7 @@ class CoreUser:
     phone: str | None
     verified: bool
     version: int
+    without: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,3 +138,120 @@ class Chunk:
     hash: str
     metadata: dict[str, Any]
     embedding: list[float] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Appointment:
+    """
+    A core appointment. Times are in UTC. `uid` is the patient's and `doctor_uid` the doctor's
+    Firebase uid, None without a sign-in.
+    """
+
+    id: str
+    doctor_id: str
+    doctor_uid: str | None
+    patient_id: str
+    uid: str | None
+    clinic_id: str | None
+    start: datetime
+    end: datetime
+    status: str
+    visit_type: str
+    address: str | None
+    checked_in_at: datetime | None
+    created_at: datetime
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Paper:
+    """A core document or prescription as its patient is told of it; `digest` of what it says."""
+
+    id: str
+    uid: str | None
+    appointment_id: str | None
+    digest: str
+    created_at: datetime
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """
+    How an entity stands, as its patient would put it: `state` is compared with what the patient was
+    last told, "" means that there is nothing (any more). What to tell of a difference is `first`
+    after nothing and `later` after something; None tells nothing and is only taken note of.
+    """
+
+    key: str
+    version: int
+    uid: str
+    state: str
+    first: str | None
+    later: str | None
+    appointment_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """
+    Something a patient is to be told. `reached` holds the fingerprints of the devices that have it
+    already. A `held` claim is being worked on by another message's delivery.
+    """
+
+    key: str
+    version: int
+    what: str
+    uid: str
+    appointment_id: str | None
+    created_at: datetime
+    reached: frozenset[str] = frozenset()
+    held: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """
+    A patient's profile as read. What is absent or unreadable is None, and `review_reasons` say
+    why. Contacts serve to be compared only: Firebase Auth is their authority.
+    """
+
+    name: str | None = None
+    dob: date | None = None
+    gender: str | None = None
+    allergies: str | None = None
+    chronic_conditions: str | None = None
+    emergency_contact: str | None = None
+    language: str | None = None
+    email: str | None = None
+    phone_digits: str | None = None
+    consent_data_use: bool | None = None
+    consent_notifications: bool | None = None
+    review_reasons: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DoctorProfile:
+    """A doctor's profile as read. None and empty: not given, core keeps what it has."""
+
+    first_name: str
+    last_name: str
+    specialties: tuple[str, ...] = ()
+    license_no: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OpenConflict:
+    """
+    A row of `sync.conflicts`. `other` is the holder's id in the store that the step writes to,
+    `other_uid` the holder's Firebase uid where core knows it. `resolution` is None while open.
+    """
+
+    id: int
+    kind: str
+    key: str
+    step: str
+    field: str
+    other: str
+    other_uid: str | None
+    resolution: str | None

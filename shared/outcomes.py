@@ -37,6 +37,7 @@ class Outcome:
     code: str | None = None
     conflicts: tuple[Conflict, ...] = ()
     retry_after: float | None = None
+    exhausted: bool = False  # parked because its deliveries ran out, not because it can never work
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,16 @@ def done(ref: Ref, version: int | None = None, code: str | None = None) -> Outco
 def gone(ref: Ref) -> Outcome:
     """Return that the source no longer has the entity."""
     return Outcome(ref, "gone", "source_gone")
+
+
+def unversioned(outcome: Outcome) -> Outcome:
+    """
+    Forward without the version: the next step reads the entity in another store, whose versions
+    count differently. What is not forwarded goes back to this step, and keeps its version.
+    """
+    if outcome.state not in FORWARDED:
+        return outcome
+    return replace(outcome, ref=replace(outcome.ref, version=0))
 
 
 def failed(ref: Ref, error: BaseException) -> Outcome:

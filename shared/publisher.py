@@ -31,9 +31,14 @@ class Publisher:
         self._client: PublisherClient = PublisherClient()
         self._project = settings.required("GOOGLE_CLOUD_PROJECT")
 
-    def publish(self, events: Sequence[Event]) -> None:
-        """Return when all are accepted. Raise TransientError when any may not have been."""
+    def publish(self, events: Sequence[Event], *, timeout_s: float = _TIMEOUT_S) -> None:
+        """
+        Return when all are accepted. Raise TransientError when any may not have been.
+
+        The client's own retry is off: it would go on for ten minutes, whatever the timeout.
+        """
         from google.api_core.exceptions import GoogleAPIError
+        from google.pubsub_v1 import PublisherClient as Generated
 
         by_topic: dict[str, list[Event]] = {}
         for event in events:
@@ -43,7 +48,10 @@ class Publisher:
                 path = f"projects/{self._project}/topics/{topic}"
                 for start in range(0, len(batch), _MESSAGES_PER_CALL):
                     messages = [_message(e) for e in batch[start : start + _MESSAGES_PER_CALL]]
-                    self._client.api.publish(topic=path, messages=messages, timeout=_TIMEOUT_S)
+                    # The batching client has a `publish` of its own over the generated one.
+                    Generated.publish(
+                        self._client, topic=path, messages=messages, timeout=timeout_s, retry=None
+                    )
         except GoogleAPIError:
             raise TransientError("publish_failed") from None
 

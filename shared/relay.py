@@ -14,11 +14,14 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 from uuid import uuid4
 
-from shared.events import Event, Ref, events, new_traceparent
-from shared.runner import Publish
+from shared import catalog, log, settings
+from shared.events import Event, Ref, events, flaw, new_traceparent
+from shared.outcomes import Outcome
+from shared.runner import Batch, Publish, Record
 
-_CLAIM = 1000
-_LEASE_S = 60
+LEASE_S = 60
+_CLAIM = 1000  # also as many rows as PostgREST returns at once by default
+_PURGE = 10_000
 
 
 class Outbox(Protocol):
@@ -29,32 +32,63 @@ class Outbox(Protocol):
     def settle(self, token: str, sent: Sequence[Ref]) -> None: ...
 
 
+class SweptOutbox(Outbox, Protocol):
+    """An outbox that the schedule also tidies."""
+
+    def purge(self, days: int, limit: int) -> int: ...
+
+
+def sweep(
+    name: str, place: str, outbox: SweptOutbox, publish: Publish, record: Record, *, budget_s: float
+) -> dict[str, int]:
+    """Do all of a scheduled relay's work for one place; return what it answers."""
+
+    def park(poison: Sequence[Outcome]) -> None:
+        refs = tuple(outcome.ref for outcome in poison)
+        record(Batch(name, refs, new_traceparent()), poison)
+        log.event("unannounceable", severity="ERROR", step=name, parked=len(poison))
+
+    topics = catalog.load().announced_by(place)
+    sent = drain(outbox, publish, topics, budget_s=budget_s, park=park)
+    outbox.purge(settings.outbox_retention_days(), _PURGE)
+    if sent:
+        log.event("relayed", step=name, count=sent)
+    return {"announced": sent}
+
+
 def drain(
     outbox: Outbox,
     publish: Publish,
     topics: Mapping[str, str],
     *,
     budget_s: float,
+    park: Callable[[Sequence[Outcome]], None] | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> int:
     """
     Announce unsent rows for at most about `budget_s` seconds; return how many.
 
-    `topics` maps a kind of entity to the topic that announces it. A kind without topic stays
-    unsent, and shows as the oldest unsent row in the status.
+    `topics` maps a kind of entity to the topic that announces it. A row that cannot be announced (a
+    kind without topic, a key that cannot be an event) is handed to `park` and settled, so that it
+    is on record, holds up nobody and comes again when it changes; without `park` it stays leased
+    and is left to a relay that can record it.
     """
     deadline = clock() + budget_s
     sent = 0
     while clock() < deadline:
         token = str(uuid4())
-        claimed = outbox.claim(token, _CLAIM, _LEASE_S)
-        if not claimed:
-            break
-        known = [ref for ref in claimed if ref.kind in topics]
-        if known:
-            publish(announcements(known, topics))
-            outbox.settle(token, known)
-        sent += len(known)
+        claimed = outbox.claim(token, _CLAIM, LEASE_S)
+        poison = [Outcome(r, "parked", code) for r in claimed if (code := _obstacle(r, topics))]
+        unfit = {outcome.ref for outcome in poison}
+        fit = [ref for ref in claimed if ref not in unfit]
+        if fit:
+            publish(announcements(fit, topics))
+        if poison and park:
+            park(poison)
+        settled = claimed if park else fit
+        if settled:
+            outbox.settle(token, settled)
+        sent += len(fit)
         if len(claimed) < _CLAIM:
             break
     return sent
@@ -70,3 +104,7 @@ def announcements(refs: Sequence[Ref], topics: Mapping[str, str]) -> list[Event]
         for topic, wanted in by_topic.items()
         for event in events(topic, wanted, "")
     ]
+
+
+def _obstacle(ref: Ref, topics: Mapping[str, str]) -> str | None:
+    return flaw(ref) or (None if ref.kind in topics else "kind_without_topic")

@@ -8,12 +8,14 @@ write and publish must not end the chain.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from shared.errors import ContendedError, TransientError
 from shared.events import Event, Ref, events
 from shared.outcomes import FORWARDED, Outcome, Outcomes, failed, with_state
+from shared.pauses import not_before
 
 Work = Callable[["Batch"], Outcomes]
 Publish = Callable[[Sequence[Event]], None]  # returns when the bus has accepted all
@@ -49,6 +51,7 @@ class Runner:
     work: Work
     publish: Publish
     record: Record
+    now: Callable[[], float] = time.time
 
     def run(self, event: Event) -> list[Outcome]:
         """
@@ -63,12 +66,19 @@ class Runner:
         forward = tuple(o.ref for o in outcomes if o.state in FORWARDED)
         out = [e for topic in self.emits for e in events(topic, forward, event.traceparent)]
         if waiting and len(waiting) < len(outcomes):
-            out += events(event.topic, [o.ref for o in waiting], event.traceparent)
+            out += self._later(event, waiting)
         if out:
             self.publish(out)
         if waiting and len(waiting) == len(outcomes):
             raise RefusedError(waiting)
         return outcomes
+
+    def _later(self, event: Event, waiting: Sequence[Outcome]) -> list[Event]:
+        """Return the message for what must wait; it says for how long, where a provider said so."""
+        refs = [outcome.ref for outcome in waiting]
+        stay = max((outcome.retry_after or 0 for outcome in waiting), default=0)
+        given = not_before(stay, self.now()) if stay else {}
+        return [replace(e, attributes=given) for e in events(event.topic, refs, event.traceparent)]
 
     def _attempt(self, event: Event, refs: tuple[Ref, ...]) -> list[Outcome]:
         """

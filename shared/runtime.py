@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from shared import caller, catalog, clients, log, transport
+from shared import caller, catalog, clients, log, pauses, transport
 from shared.errors import PermanentError, RequestError, TransientError
 from shared.events import Ref, decode
 from shared.outcomes import Outcome, Outcomes, unknown_code
@@ -82,12 +82,14 @@ def deliver(
         to.ledger.record(Batch(name, (unreadable.ref,), ""), [unreadable])
         log.event("unreadable", severity="ERROR", step=name, code=error.code)
         return [unreadable]
+    pauses.respect(name, event, message.attempt, to.ledger, to.now())
     runner = Runner(
         name,
         function.emits,
         functools.partial(_call, work, to),
         publish=to.publish,
         record=to.ledger.record,
+        now=to.now,
     )
     return runner.run(event)
 

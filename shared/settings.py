@@ -9,7 +9,7 @@ SUPABASE_URL          https://<project>.supabase.co
 SUPABASE_SERVICE_KEY  the service-role key
 OPENAI_API_KEY        key of the embeddings provider
 OPENAI_BASE_URL       optional: another OpenAI-compatible endpoint
-SUPABASE_S3_URL       https://<project>.supabase.co/storage/v1/s3, Storage's S3 endpoint
+SUPABASE_S3_URL       optional: Storage's S3 endpoint, default SUPABASE_URL/storage/v1/s3
 SUPABASE_S3_KEY       access key id of that endpoint, made in Supabase's dashboard
 SUPABASE_S3_SECRET    its secret
 SUPABASE_S3_REGION    optional: the project's region, default us-east-1
@@ -23,9 +23,14 @@ PDF_HOSTS             optional: hosts that another https pdf_url may name, comma
 WEBHOOK_SECRET        one or two comma-separated HMAC secrets (two while rotating)
 ID_NAMESPACE          secret UUID from which deterministic ids are derived; never change it
 FINGERPRINT_KEY       optional key of the uid fingerprints in logs; without it none are logged
+FCM_URL               optional: another Cloud Messaging endpoint (the local stack's)
 GOOGLE_CLOUD_PROJECT  project of the topics and of Firebase
 CALLED_BY             the account that may call this function (required on Cloud Run)
 GOOGLE_KEYS_URL       optional: where the keys of OIDC tokens are fetched
+OUTBOX_RETENTION_DAYS optional: deleted entities' outbox rows are kept so long, default 30
+REPLAYS_PER_RUN       optional: parked entities that one run of retry_failed replays, default 1000
+REPLAYS_PER_SECOND    optional: and how fast, default 100
+CANARY_TRAVEL_S       optional: seconds the canary has for every chain, default 120
 CORE_POOL_SIZE        optional: connections per instance, default 4 (the catalog's concurrency)
 """
 
@@ -66,3 +71,16 @@ def id_namespace() -> UUID:
 def revision() -> str:
     """Return the function's version, as Cloud Run names it; recorded in the journal."""
     return optional("K_REVISION", "local")
+
+
+def outbox_retention_days() -> int:
+    """Return after how many days an announced deletion is forgotten."""
+    return positive("OUTBOX_RETENTION_DAYS", 30)
+
+
+def positive(name: str, default: int) -> int:
+    """Return a whole number above zero, or raise SettingMissingError naming the setting."""
+    text = optional(name, str(default))
+    if not text.isascii() or not text.isdigit() or not int(text):
+        raise SettingMissingError(name)
+    return int(text)

@@ -18,7 +18,8 @@ class Difference:
     The admin API attributes to send: to create a user, or to change one (empty: nothing to do).
 
     A user without any contact that is its own cannot be created in Supabase auth at all: then
-    `create` is False, nothing is sent, and `code` says so.
+    `create` is False, nothing is sent, and `code` says so. `release` holds the contacts to take off
+    the mirror: they are not the user's any more.
     """
 
     user_id: str
@@ -27,6 +28,7 @@ class Difference:
     attributes: dict[str, Any] = field(default_factory=dict)
     conflicts: tuple[Conflict, ...] = ()
     code: str | None = None
+    release: dict[str, str] = field(default_factory=dict[str, str])
 
     def outcome(self, ref: Ref) -> Outcome:
         """Return the outcome once the attributes are written."""
@@ -56,7 +58,15 @@ def compare(user: CoreUser, auth_id: str, found: Sequence[AuthUser]) -> Differen
     if mirror is None:
         return _creation(user, auth_id, own, conflicts)
     return Difference(
-        auth_id, user.version, attributes=_change(user, mirror, own), conflicts=conflicts
+        auth_id,
+        user.version,
+        attributes=_change(user, mirror, own),
+        conflicts=conflicts,
+        release={
+            name: value
+            for name, value in (("email", mirror.email), ("phone", mirror.phone))
+            if value and name in user.without | taken
+        },
     )
 
 

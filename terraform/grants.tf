@@ -16,8 +16,17 @@ locals {
 
   # What the code asks of Firebase. tests/contract/test_terraform_grants.py compares this with it.
   firebase_roles = {
-    admit_user = [google_project_iam_custom_role.claims.name]
-    store_user = ["roles/firebaseauth.viewer"]
+    admit_user          = [google_project_iam_custom_role.claims.name]
+    decide_conflict     = ["roles/firebaseauth.viewer"]
+    notify_appointment  = ["roles/datastore.user", google_project_iam_custom_role.pushes.name]
+    notify_document     = ["roles/datastore.user", google_project_iam_custom_role.pushes.name]
+    notify_prescription = ["roles/datastore.user", google_project_iam_custom_role.pushes.name]
+    reconcile           = ["roles/firebaseauth.viewer"]
+    run_canary          = [google_project_iam_custom_role.canary.name]
+    show_appointment    = ["roles/datastore.user"]
+    store_doctor        = ["roles/datastore.viewer"]
+    store_profile       = ["roles/datastore.viewer"]
+    store_user          = ["roles/firebaseauth.viewer"]
   }
   firebase_grants = merge([
     for name, roles in local.firebase_roles : {
@@ -52,9 +61,9 @@ resource "google_service_account_iam_member" "caller" {
   member             = each.value.member
 }
 
-# These check the caller themselves: a signature or a patient's token.
+# These check the caller themselves: a signature, a patient's token or Firebase's.
 resource "google_cloud_run_service_iam_member" "public" {
-  for_each = { for name, function in local.by_kind.http : name => function if function.public }
+  for_each = { for name, function in merge(local.by_kind.http, local.by_kind.blocking) : name => function if function.public }
 
   location = var.region
   service  = google_cloudfunctions2_function.this[each.key].name
@@ -71,10 +80,22 @@ resource "google_pubsub_topic_iam_member" "publisher" {
 }
 
 # firebaseauth.admin could also delete accounts and change the sign-in configuration.
+resource "google_project_iam_custom_role" "canary" {
+  role_id     = "healbridgeCanaryAccount"
+  title       = "HealBridge: the canary's own account"
+  permissions = ["firebaseauth.users.get", "firebaseauth.users.create"]
+}
+
 resource "google_project_iam_custom_role" "claims" {
   role_id     = "healbridgeAccountClaims"
   title       = "HealBridge: accounts' claims"
   permissions = ["firebaseauth.users.get", "firebaseauth.users.update"]
+}
+
+resource "google_project_iam_custom_role" "pushes" {
+  role_id     = "healbridgePushes"
+  title       = "HealBridge: pushes to devices"
+  permissions = ["cloudmessaging.messages.create"]
 }
 
 resource "google_project_iam_member" "firebase" {

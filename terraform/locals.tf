@@ -11,11 +11,11 @@ locals {
     for name, function in local.catalog.functions : name => merge(local.catalog.defaults, function, {
       id     = replace(name, "_", "-")
       public = try(function.trigger.public, false)
-    }) if function.trigger.kind != "auth" || var.auth_trigger != "none"
+    }) if(function.trigger.kind != "auth" || var.auth_trigger != "none") && (function.trigger.kind != "blocking" || var.sign_in_hook)
   }
 
   by_kind = {
-    for kind in ["auth", "firestore", "http", "schedule", "topic"] : kind => {
+    for kind in ["auth", "blocking", "firestore", "http", "schedule", "topic"] : kind => {
       for name, function in local.functions : name => function if function.trigger.kind == kind
     }
   }

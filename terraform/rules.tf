@@ -61,7 +61,7 @@ resource "terraform_data" "catalog" {
     }
     precondition {
       condition     = alltrue([for function in local.catalog.functions : contains(keys(local.by_kind), function.trigger.kind)])
-      error_message = "A trigger's kind must be auth, firestore, http, schedule or topic."
+      error_message = "A trigger's kind must be auth, blocking, firestore, http, schedule or topic."
     }
     precondition {
       condition     = contains(keys(local.topics), local.dead_letter)

@@ -74,3 +74,20 @@ resource "google_cloudfunctions_function" "auth" {
     terraform_data.catalog,
   ]
 }
+
+# The optional sign-in hook. Identity Platform must be on, and it has one configuration per project:
+# where that is kept elsewhere, add the trigger there and leave sign_in_hook false.
+resource "google_identity_platform_config" "sign_in" {
+  for_each = local.by_kind.blocking
+
+  project = var.project
+
+  blocking_functions {
+    triggers {
+      event_type   = "beforeSignIn"
+      function_uri = google_cloudfunctions2_function.this[each.key].service_config[0].uri
+    }
+  }
+
+  depends_on = [google_cloud_run_service_iam_member.public]
+}

@@ -126,6 +126,12 @@ variable "settings" {
   default     = {}
 }
 
+variable "sign_in_hook" {
+  description = "Announce every sign-in, so that a changed e-mail or phone is in step at once and not at the next reconciliation. Needs Identity Platform (billed); every sign-in then waits for the function, and the project's Identity Platform configuration is kept here, which cannot be deleted again."
+  type        = bool
+  default     = false
+}
+
 variable "source_zip" {
   description = "The archive that `make package` makes, from this folder."
   type        = string

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from shared import settings, webhook
+from shared import catalog, settings, webhook
 from shared.relay import drain
 from shared.runtime import endpoint
 
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
     from shared.clients import Clients
 
-TOPICS = {"document": "document-changed"}
 _BUDGET_S = 3.0  # pg_net gives up after 5 s; what is left then is the sweep's
 
 
@@ -32,5 +31,6 @@ def receive_document(request: Request, to: Clients) -> dict[str, Any]:
     body = webhook.read_body(request)
     webhook.authenticate(request.headers, body, settings.required("WEBHOOK_SECRET"))
     webhook.check_hint(body, table="documents")
-    sent = drain(to.supabase_outbox, to.publish, TOPICS, budget_s=_BUDGET_S)
+    topics = catalog.load().announced_by("supabase")
+    sent = drain(to.supabase_outbox, to.publish, topics, budget_s=_BUDGET_S)
     return {"announced": sent}

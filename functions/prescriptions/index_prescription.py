@@ -67,7 +67,7 @@ def index_prescriptions(
 def _outcome(ref: Ref, source: Prescription | None, became: Became | None) -> Outcome:
     if source is None:
         return gone(ref)
-    if source.revoked:
+    if source.revoked:  # not forwarded: nobody is to be told of it as if it were valid
         return Outcome(Ref(ref.kind, ref.key, source.version), "gone", "prescription_revoked")
     if isinstance(became, SyncError):
         return failed(ref, became)

@@ -49,7 +49,8 @@ def park(batch: Batch, *, ledger: Ledger) -> Outcomes:
         # the ledger would take the parking for old news. What is parked needlessly heals by retry.
         unversioned = [replace(ref, version=0) for ref in refs]
         parked += [
-            Outcome(ref, "parked", codes.get(ref.key, "attempts_exhausted")) for ref in unversioned
+            Outcome(ref, "parked", codes.get(ref.key, "attempts_exhausted"), exhausted=True)
+            for ref in unversioned
         ]
     ledger.record(Batch(given_up, batch.refs, batch.traceparent), parked)
     # Done in this step's own row too: an earlier refusal would leave it "retrying" for ever.

@@ -2,8 +2,9 @@
 Announce what core's outbox holds.
 
 On:         schedule, or a POST by the backend right after it wrote
-Does:       leases unsent rows, publishes their refs, settles them
-Emits:      prescription-changed, user-stored
+Does:       leases unsent rows, publishes their refs, settles them; parks what cannot be announced;
+            forgets deletions announced long ago
+Emits:      appointment-changed, prescription-changed, user-stored
 Safe twice: rows are leased under a token; overlapping runs take different rows
 Gives up:   never; what is left when the time is up is the next run's
 """
@@ -12,8 +13,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from shared import log
-from shared.relay import drain
+from shared.relay import sweep
 from shared.runtime import endpoint
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     from shared.clients import Clients
 
-TOPICS = {"prescription": "prescription-changed", "user": "user-stored"}
 _BUDGET_S = 45.0
 
 
@@ -29,7 +28,11 @@ _BUDGET_S = 45.0
 def relay_core_outbox(request: Request, to: Clients) -> dict[str, Any]:
     """Announce until the outbox is empty or the time is up."""
     del request  # carries nothing: the outbox tells what to do
-    sent = drain(to.core_outbox, to.publish, TOPICS, budget_s=_BUDGET_S)
-    if sent:
-        log.event("relayed", step="relay_core_outbox", count=sent)
-    return {"announced": sent}
+    return sweep(
+        "relay_core_outbox",
+        "core",
+        to.core_outbox,
+        to.publish,
+        to.ledger.record,
+        budget_s=_BUDGET_S,
+    )

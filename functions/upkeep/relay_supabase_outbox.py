@@ -2,7 +2,8 @@
 Announce what Supabase's outbox holds: the sweep behind the webhook.
 
 On:         schedule
-Does:       leases unsent rows, publishes their refs, settles them
+Does:       leases unsent rows, publishes their refs, settles them; parks what cannot be announced;
+            forgets deletions announced long ago
 Emits:      document-changed
 Safe twice: rows are leased under a token; overlapping runs take different rows
 Gives up:   never; what is left when the time is up is the next run's
@@ -12,8 +13,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from shared import log
-from shared.relay import drain
+from shared.relay import sweep
 from shared.runtime import endpoint
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     from shared.clients import Clients
 
-TOPICS = {"document": "document-changed"}
 _BUDGET_S = 45.0
 
 
@@ -29,7 +28,11 @@ _BUDGET_S = 45.0
 def relay_supabase_outbox(request: Request, to: Clients) -> dict[str, Any]:
     """Announce until the outbox is empty or the time is up."""
     del request  # carries nothing: the outbox tells what to do
-    sent = drain(to.supabase_outbox, to.publish, TOPICS, budget_s=_BUDGET_S)
-    if sent:
-        log.event("relayed", step="relay_supabase_outbox", count=sent)
-    return {"announced": sent}
+    return sweep(
+        "relay_supabase_outbox",
+        "supabase",
+        to.supabase_outbox,
+        to.publish,
+        to.ledger.record,
+        budget_s=_BUDGET_S,
+    )

@@ -51,6 +51,12 @@ def store_users(batch: Batch, *, accounts: Accounts, users: Users, namespace: UU
         for uid, account in found.items()
     ]
     stored = users.store(batch, rows, version) if rows else []
+    contested = {outcome.ref.key for outcome in stored if outcome.state == "conflict"}
+    if contested and len(rows) > 1:
+        # A contact that moved from one of the batch to another is free once the first is written.
+        again = [row for row in rows if row[0].uid in contested]
+        settled = {outcome.ref.key: outcome for outcome in users.store(batch, again, version)}
+        stored = [settled.get(outcome.ref.key, outcome) for outcome in stored]
     missing = [gone(replace(ref, version=version)) for ref in batch.refs if ref.key not in found]
     return Outcomes(recorded=stored, unrecorded=missing)
 

@@ -21,8 +21,7 @@ WATCHED = ("main.py", "functions", "shared")
 def main() -> int:
     """Run until interrupted; return the exit code."""
     stopping = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stopping.set())
+    signal.signal(signal.SIGINT, lambda _number, _frame: stopping.set())
     try:
         with Stack() as stack:
             _announce(stack)

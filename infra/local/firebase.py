@@ -21,7 +21,7 @@ from typing import Any
 from infra.local.jars import write_firestore_launcher
 from infra.local.java import java
 from infra.local.nodejs import firebase_cli, node
-from infra.local.processes import Process, StartError, base_environment, free_port
+from infra.local.processes import Process, StartError, answers, base_environment, free_port
 from shared.catalog import Catalog
 
 EMULATORS = ("auth", "firestore", "functions")
@@ -56,16 +56,16 @@ exec {python} "$@"
 """
 
 
-def ingress(catalog: Catalog) -> list[str]:
+def ingress(catalog: Catalog, *, sign_in_hook: bool = True) -> list[str]:
     """Return the functions whose triggers the emulator serves."""
-    served = ("auth", "firestore")
+    served = ("auth", "firestore", *(["blocking"] if sign_in_hook else []))
     return [f.name for f in catalog.functions.values() if f.trigger["kind"] in served]
 
 
 class Firebase:
     """The emulator suite in `folder`, serving `entry_points` of the `main.py` in `repository`.
 
-    `settings` are environment variables for the functions.
+    `settings` are environment variables for the functions. `emulators` may leave the functions out.
     """
 
     def __init__(
@@ -75,11 +75,13 @@ class Firebase:
         entry_points: Sequence[str],
         settings: Mapping[str, str],
         project: str = "demo-healbridge",
+        emulators: Sequence[str] = EMULATORS,
     ) -> None:
         self.folder = folder
         self.repository = repository
         self.entry_points = list(entry_points)
         self.settings = dict(settings)
+        self.emulators = tuple(emulators)
         self.project = project  # a "demo-" project never reaches for the network or a login
         self.ports = {name: free_port() for name in (*EMULATORS, *INTERNAL)}
         self._main = folder / "functions" / "main.py"
@@ -132,7 +134,7 @@ class Firebase:
         command = [*firebase_cli(), "emulators:start", "--project", self.project]
         return Process(
             "firebase",
-            [*command, "--only", ",".join(EMULATORS), "--non-interactive"],
+            [*command, "--only", ",".join(self.emulators), "--non-interactive"],
             log=log,
             env=self._environment(),
             cwd=self.folder,
@@ -141,13 +143,15 @@ class Firebase:
         )
 
     def ready(self) -> bool:
-        """Tell whether the functions are loaded, which firebase-tools does last.
+        """Tell whether the emulators answer and the functions are loaded, which comes last.
 
         Raises:
             StartError: they cannot be loaded; firebase-tools itself would wait for ever.
         """
         if self._log is not None and LOAD_FAILED in self._log.read_text(errors="replace"):
             raise StartError(f"the functions could not be loaded, see {self._log}")
+        if "functions" not in self.emulators:
+            return all(answers(f"http://{self.host(name)}") for name in self.emulators)
         try:
             with urllib.request.urlopen(
                 f"http://{self.host('functions')}/backends", timeout=2

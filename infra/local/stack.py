@@ -36,7 +36,7 @@ from shared import catalog
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PROJECT = "demo-healbridge"
-PARTS = ("pubsub", "supabase", "embeddings", "aws_s3", "storage_s3", "steps")
+PARTS = ("pubsub", "supabase", "embeddings", "fcm", "aws_s3", "storage_s3", "steps")
 PDF_BUCKET, DOCUMENTS_BUCKET = "healbridge-prescriptions", "documents"
 
 
@@ -47,7 +47,9 @@ class Options:
     stack_file: Path = REPOSITORY / "build" / "stack.json"
     max_attempts: int | None = None
     max_backoff_s: int | None = None
-    schedule_period_s: float = 1.0
+    schedule_period_s: float = 1.0  # how long a minute of a cron lasts
+    unscheduled: frozenset[str] = frozenset({"run_canary"})  # the stores are empty until one acts
+    sign_in_hook: bool = True
 
 
 class Stack:
@@ -73,7 +75,11 @@ class Stack:
         self._stopped = threading.Event()
         self._namespace = str(uuid4())
         self.firebase = Firebase(
-            folder / "firebase", REPOSITORY, ingress(catalog.load()), {}, PROJECT
+            folder / "firebase",
+            REPOSITORY,
+            ingress(catalog.load(), sign_in_hook=self.options.sign_in_hook),
+            {},
+            PROJECT,
         )
         self.firebase.settings |= self.settings()
         # Beside stack.json and not in the run folder: after a failure they are still there.
@@ -83,7 +89,7 @@ class Stack:
 
     def __enter__(self) -> Stack:
         # A terminated command must clean up before it ends, not leave that to the watchdog.
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+        signal.signal(signal.SIGTERM, _terminated)
         try:
             self._start()
         except BaseException:
@@ -106,7 +112,11 @@ class Stack:
         )
         self._scheduler = Scheduler(
             self.url("steps"),
-            [f.name for f in catalog.load().functions.values() if f.trigger["kind"] == "schedule"],
+            {
+                f.name: f.trigger["cron"]
+                for f in catalog.load().functions.values()
+                if f.trigger["kind"] == "schedule" and f.name not in self.options.unscheduled
+            },
             self.options.schedule_period_s,
         )
         self.write_stack_file()
@@ -159,6 +169,7 @@ class Stack:
             ),
             self._python("supabase", "infra.local.supabase", *supabase_options),
             self._python("embeddings", "infra.local.embeddings"),
+            self._python("fcm", "infra.local.fcm", "--project", PROJECT),
             buckets.process("aws_s3", self._ports["aws_s3"], self._logs, PDF_BUCKET),
             buckets.process("storage_s3", self._ports["storage_s3"], self._logs, DOCUMENTS_BUCKET),
             self._steps,
@@ -221,6 +232,7 @@ class Stack:
             "SUPABASE_SERVICE_KEY": self._secrets["service"],
             "OPENAI_API_KEY": self._secrets["openai"],
             "OPENAI_BASE_URL": f"{self.url('embeddings')}/v1",
+            "FCM_URL": self.url("fcm"),
             "SUPABASE_S3_URL": self.url("storage_s3"),
             "SUPABASE_S3_KEY": buckets.KEY,
             "SUPABASE_S3_SECRET": buckets.SECRET,
@@ -255,6 +267,7 @@ class Stack:
             "webhook_url": self.webhook_url,
             "webhook_secret": self._secrets["webhook"],
             "embeddings_url": f"{self.url('embeddings')}/v1",
+            "fcm_url": self.url("fcm"),
             "aws_s3_url": self.url("aws_s3"),
             "storage_s3_url": self.url("storage_s3"),
             "pdf_bucket": PDF_BUCKET,
@@ -280,3 +293,7 @@ class Stack:
             self._scheduler.stop()
         self.supervisor.stop()
         self.options.stack_file.unlink(missing_ok=True)
+
+
+def _terminated(_number: int, _frame: object) -> None:
+    sys.exit(143)  # what a shell reports of a command ended by SIGTERM

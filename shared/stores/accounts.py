@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-import firebase_admin
 from firebase_admin import auth, exceptions
 
-from shared import contacts, settings
+from shared import contacts, firebase_app
 from shared.errors import PermanentError, TransientError
 from shared.models import Account
 
@@ -17,18 +16,14 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
 _LOOKUP_LIMIT = 100  # identifiers per get_users call (Admin SDK)
-_TIMEOUT_S = 10
+_PAGE = 1000  # accounts per list_users call (Admin SDK)
 
 
 class Accounts:
     """Reads accounts and sets their custom claims."""
 
     def __init__(self) -> None:
-        options = {
-            "projectId": settings.required("GOOGLE_CLOUD_PROJECT"),
-            "httpTimeout": _TIMEOUT_S,
-        }
-        self._app = firebase_admin.initialize_app(options=options, name="healbridge-sync")
+        self._app = firebase_app.app()
 
     def read(self, uids: Sequence[str]) -> dict[str, Account]:
         """Return the accounts that exist, by uid."""
@@ -39,6 +34,29 @@ class Accounts:
                 for user in auth.get_users(wanted, app=self._app).users:
                     found[str(user.uid)] = _account(user)
         return found
+
+    def page(
+        self, token: str | None, size: int = _PAGE
+    ) -> tuple[list[tuple[Account, float]], str | None]:
+        """
+        Return up to `size` (1000 at most) accounts with the times they were created (Unix seconds),
+        and the token of the next page, None at the end.
+        """
+        with translated():
+            page = auth.list_users(page_token=token, max_results=size, app=self._app)
+        accounts = [
+            (_account(user), (user.user_metadata.creation_timestamp or 0) / 1000)
+            for user in page.users
+        ]
+        return accounts, page.next_page_token or None
+
+    def create(self, uid: str, email: str) -> None:
+        """Create an account under a uid of our choice; one that exists is left alone."""
+        with translated():
+            try:
+                auth.create_user(uid=uid, email=email, app=self._app)
+            except auth.UidAlreadyExistsError:
+                return
 
     def set_claims(self, uid: str, claims: dict[str, Any]) -> None:
         """Replace an account's custom claims: the caller passes the ones to keep too."""

@@ -23,7 +23,8 @@ _TICKET = "select nextval('sync.version') as version"
 
 # One statement: decide which accounts are news, who else holds their contacts, write the users,
 # give patients their patient row, and record the outcome. A contact that another account holds is
-# left out and recorded as a conflict: taking it over would be an account takeover.
+# left out and recorded as a conflict: taking it over would be an account takeover. One that this
+# user had before the other came stays: core may hold it twice, in two spellings.
 _STORE = """
 with given as (
   select g.* from jsonb_to_recordset(%(accounts)s)
@@ -43,11 +44,13 @@ with given as (
   where u.firebase_uid is distinct from f.uid
 ), allowed as (
   select f.uid, f.user_id, f.patient_id, f.verified,
-         case when not exists (select from clash c where c.uid = f.uid and c.field = 'email')
+         case when lower(own.email) = f.email
+                or not exists (select from clash c where c.uid = f.uid and c.field = 'email')
               then f.email end as email,
-         case when not exists (select from clash c where c.uid = f.uid and c.field = 'phone')
+         case when own.phone = f.phone
+                or not exists (select from clash c where c.uid = f.uid and c.field = 'phone')
               then f.phone end as phone
-  from fresh f
+  from fresh f left join users own on own.firebase_uid = f.uid
 ), written as (
   insert into users as u (id, role, phone, email, firebase_uid, verified)
   select user_id, 'PATIENT', phone, email, uid, verified from allowed order by uid
@@ -81,10 +84,12 @@ select o.uid, o.conflicts from outcome o cross join recorded
 """
 
 _READ = """
-select u.id, u.firebase_uid as uid, u.role::text as role, p.name, u.email, u.phone, u.verified,
+select u.id, u.firebase_uid as uid, u.role::text as role, u.email, u.phone, u.verified,
+       sync.person_name(p.name, d.first_name, d.last_name) as name,
        coalesce(o.version, 0) as version
 from users u
 left join patients p on p.user_id = u.id
+left join doctors d on d.user_id = u.id
 left join sync.outbox o on o.kind = 'user' and o.key = u.firebase_uid
 where u.firebase_uid = any(%(uids)s)
 """
@@ -156,4 +161,5 @@ def _user(row: Row) -> CoreUser:
         phone=contacts.phone(row["phone"]),
         verified=row["verified"],
         version=row["version"],
+        without=frozenset(name for name in ("email", "phone") if not row[name]),
     )

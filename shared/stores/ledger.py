@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from psycopg.types.json import Jsonb
 
 from shared import settings
+from shared.events import Ref
 from shared.outcomes import Outcome
 
 if TYPE_CHECKING:
@@ -29,6 +30,13 @@ select (select sync.record(%(step)s, %(trace)s, %(revision)s, %(outcomes)s)) as 
 _LAST_CODES = """
 select key, error_code from sync.ledger
 where step = %(step)s and kind = %(kind)s and key = any(%(keys)s) and state = 'retrying'
+"""
+
+_PAUSE = """
+select coalesce(max(extract(epoch from l.next_retry_at - now())), 0)::float8 as seconds
+from jsonb_to_recordset(%(refs)s) as r(kind text, key text)
+join sync.ledger l on l.kind = r.kind and l.key = r.key and l.step = %(step)s
+where l.state = 'retrying' and l.next_retry_at > now()
 """
 
 
@@ -57,6 +65,11 @@ class Ledger:
         found = self._core.read(_LAST_CODES, {"step": step, "kind": kind, "keys": list(keys)})
         return {row["key"]: row["error_code"] for row in found if row["error_code"]}
 
+    def pause(self, step: str, refs: Sequence[Ref]) -> float:
+        """Return for how many more seconds a provider asked the step to wait with one of these."""
+        rows = [{"kind": ref.kind, "key": ref.key} for ref in refs]
+        return float(self._core.read(_PAUSE, {"step": step, "refs": Jsonb(rows)})[0]["seconds"])
+
 
 def parameters(batch: Batch, outcomes: Sequence[Outcome]) -> dict[str, Any]:
     """Return the arguments of `sync.record`."""
@@ -70,6 +83,8 @@ def parameters(batch: Batch, outcomes: Sequence[Outcome]) -> dict[str, Any]:
                     "state": o.state,
                     "code": o.code,
                     "conflicts": [{"field": c.field, "other": c.other} for c in o.conflicts],
+                    "retry_after": o.retry_after,
+                    "exhausted": o.exhausted,
                 }
                 for o in outcomes
             ]

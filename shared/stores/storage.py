@@ -40,8 +40,9 @@ class Storage:
 
     @cached_property
     def _client(self) -> Any:
+        own = settings.optional("SUPABASE_S3_URL", "")
         return client(
-            url=settings.required("SUPABASE_S3_URL"),
+            url=own or f"{settings.required('SUPABASE_URL')}/storage/v1/s3",
             key=settings.required("SUPABASE_S3_KEY"),
             secret=settings.required("SUPABASE_S3_SECRET"),
             region=settings.optional("SUPABASE_S3_REGION", "us-east-1"),

@@ -49,6 +49,14 @@ class SupabaseDocuments:
         rows = self._supabase.call("deleted_entities", {"p_kind": "document", "p_keys": list(ids)})
         return {row["key"]: row["version"] for row in rows}
 
+    def of_patient(self, uid: str) -> list[str]:
+        """Return the ids of a patient's uploads."""
+        return [row["id"] for row in self._supabase.call("patient_documents", {"p_uid": uid})]
+
+    def touch_canary(self, document_id: str, uid: str, run: str) -> None:
+        """Change the canary's upload."""
+        self._supabase.call("touch_canary", {"p_id": document_id, "p_uid": uid, "p_run": run})
+
     def mirror(self, documents: Sequence[Document]) -> None:
         """Upsert mirrors of core prescriptions, each guarded by its version."""
         rows = [

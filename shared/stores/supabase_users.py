@@ -44,5 +44,11 @@ class SupabaseUsers:
         self._supabase.create_user({"id": user_id} | attributes)
 
     def update(self, user_id: str, attributes: dict[str, Any]) -> None:
-        """Change the user. Raise ContendedError when another got one of its contacts meanwhile."""
+        """Change the user. Raise ContendedError when another has one of the contacts."""
         self._supabase.update_user(user_id, attributes)
+
+    def release(self, user_id: str, *, email: str | None = None, phone: str | None = None) -> None:
+        """Take contacts off the user that still has these; the admin API cannot clear any."""
+        self._supabase.call(
+            "release_auth_contacts", {"p_id": user_id, "p_email": email, "p_phone": phone}
+        )

@@ -4,12 +4,22 @@ project      = "healbridge-staging"
 region       = "asia-south1"
 supabase_url = "https://abcdefghijklmnopqrst.supabase.co"
 
+# Where prescription PDFs lie: see shared/settings.py.
+settings = {
+  AWS_REGION  = "ap-south-1"
+  PDF_BUCKETS = "healbridge-prescriptions"
+}
+
 secret_versions = {
-  CORE_DSN             = "1"
-  ID_NAMESPACE         = "1"
-  OPENAI_API_KEY       = "1"
-  SUPABASE_SERVICE_KEY = "1"
-  WEBHOOK_SECRET       = "1"
+  AWS_ACCESS_KEY_ID     = "1"
+  AWS_SECRET_ACCESS_KEY = "1"
+  CORE_DSN              = "1"
+  ID_NAMESPACE          = "1"
+  OPENAI_API_KEY        = "1"
+  SUPABASE_S3_KEY       = "1"
+  SUPABASE_S3_SECRET    = "1"
+  SUPABASE_SERVICE_KEY  = "1"
+  WEBHOOK_SECRET        = "1"
 }
 
 notification_channels = ["projects/healbridge-staging/notificationChannels/1234567890"]

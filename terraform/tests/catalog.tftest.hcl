@@ -6,6 +6,7 @@ mock_provider "google" {
 }
 
 variables {
+  sign_in_hook = true
   secret_versions = {
     for secret in toset(flatten([
       for function in jsondecode(file("../shared/catalog.json")).functions : function.secrets

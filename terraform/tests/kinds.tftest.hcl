@@ -138,6 +138,40 @@ run "http_functions_are_as_open_as_the_catalog_says" {
   }
 }
 
+run "a_sign_in_hook_is_not_there_unless_asked_for" {
+  command = plan
+
+  assert {
+    condition     = !contains(keys(google_cloudfunctions2_function.this), "announce_sign_in")
+    error_message = "A function stands in the way of every sign-in."
+  }
+  assert {
+    condition     = length(google_identity_platform_config.sign_in) == 0
+    error_message = "The sign-in configuration is touched."
+  }
+}
+
+run "a_sign_in_hook_is_called_by_firebase_at_its_run_app_address" {
+  variables {
+    sign_in_hook = true
+  }
+  assert {
+    condition     = google_cloudfunctions2_function.this["announce_sign_in"].service_config[0].ingress_settings == "ALLOW_ALL"
+    error_message = "Firebase calls from outside the project."
+  }
+  assert {
+    condition     = google_cloud_run_service_iam_member.public["announce_sign_in"].member == "allUsers"
+    error_message = "Firebase shows a signed token, and no identity that IAM knows."
+  }
+  assert {
+    condition = one([
+      for trigger in google_identity_platform_config.sign_in["announce_sign_in"].blocking_functions[0].triggers :
+      "${trigger.event_type} ${trigger.function_uri}"
+    ]) == "beforeSignIn ${google_cloudfunctions2_function.this["announce_sign_in"].service_config[0].uri}"
+    error_message = "The hook's event, or an address that the SDK would not accept as the token's audience."
+  }
+}
+
 run "a_deployment_opens_only_what_it_names_callers_for" {
   command = plan
 

@@ -270,4 +270,16 @@ _WATCHED = [
     ),
 ]
 
-MUTATIONS = [*_CATALOG, *_CLOSED, *_KINDS, *_RULES, *_WATCHED]
+_HOOK = [
+    *_fails(
+        "a_sign_in_hook_is_not_there_unless_asked_for",
+        ("locals", '"blocking" || var.sign_in_hook)', '"blocking" || true)'),
+    ),
+    *_fails(
+        "a_sign_in_hook_is_called_by_firebase_at_its_run_app_address",
+        ("grants", "merge(local.by_kind.http, local.by_kind.blocking)", "local.by_kind.http"),
+        ("triggers", '"beforeSignIn"', '"beforeCreate"'),
+    ),
+]
+
+MUTATIONS = [*_HOOK, *_CATALOG, *_CLOSED, *_KINDS, *_RULES, *_WATCHED]

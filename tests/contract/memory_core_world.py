@@ -10,10 +10,19 @@ from typing import Any
 from shared.events import Ref
 from shared.outcomes import Outcome
 from shared.runner import Batch
+from shared.stores.core_profiles import COLUMNS
 from tests.memory.core import MemoryCore
+from tests.memory.core_appointments import MemoryCoreAppointments, MemoryCorePapers
 from tests.memory.core_documents import MemoryCoreDocuments
+from tests.memory.core_notifications import MemoryCoreNotifications
 from tests.memory.core_pdf_copies import MemoryCorePdfCopies
-from tests.memory.core_stores import MemoryCoreOutbox, MemoryCorePrescriptions, MemoryLedger
+from tests.memory.core_profiles import MemoryCoreDoctors, MemoryCoreProfiles
+from tests.memory.core_stores import (
+    MemoryCoreConflicts,
+    MemoryCoreOutbox,
+    MemoryCorePrescriptions,
+    MemoryLedger,
+)
 from tests.memory.core_users import MemoryCoreUsers
 
 Standing = tuple[str, int, int, int, str | None]
@@ -36,8 +45,14 @@ class MemoryCoreWorld:
     def __init__(self) -> None:
         self.core = core = MemoryCore()
         self.users: Any = MemoryCoreUsers(core)
+        self.profiles: Any = MemoryCoreProfiles(core)
+        self.doctors: Any = MemoryCoreDoctors(core)
+        self.decisions: Any = MemoryCoreConflicts(core)
         self.documents: Any = MemoryCoreDocuments(core)
         self.prescriptions: Any = MemoryCorePrescriptions(core)
+        self.appointments: Any = MemoryCoreAppointments(core)
+        self.papers: Any = MemoryCorePapers(core)
+        self.notifications: Any = MemoryCoreNotifications(core)
         self.pdf_copies: Any = MemoryCorePdfCopies(core)
         self.ledger: Any = MemoryLedger(core)
         self.outbox: Any = MemoryCoreOutbox(core)
@@ -46,6 +61,9 @@ class MemoryCoreWorld:
         self.delete_user = core.delete_user
         self.put_prescription = core.put_prescription
         self.delete_prescription = core.delete_prescription
+        self.put_appointment = core.put_appointment
+        self.delete_appointment = core.delete_appointment
+        self.sign_doctor_in = core.sign_doctor_in
         self.expire_leases = core.outbox.expire_leases
         self.version = core.outbox.version
 
@@ -67,6 +85,35 @@ class MemoryCoreWorld:
         row = self.core.patient_rows.get(user_id)
         return row["id"] if row else None
 
+    def patient_row(self, user_id: str) -> dict[str, Any]:
+        """Return what the profile fills of a user's patient row."""
+        row = self.core.patient_rows[user_id]
+        return {name: row.get(name) for name in COLUMNS}
+
+    def fill_patient(self, user_id: str, **columns: Any) -> None:
+        """Fill in columns of a patient row, as the backend does."""
+        self.core.write_patient(user_id, self.core.patient_rows[user_id] | columns)
+
+    def language(self, user_id: str) -> str:
+        """Return a user's language."""
+        return self.core.languages.get(user_id, "en")
+
+    def profile_reading(self, uid: str) -> dict[str, Any] | None:
+        """Return how a profile was read."""
+        return self.core.profile_reading_rows.get(uid)
+
+    def doctor(self, user_id: str) -> dict[str, Any] | None:
+        """Return a user's doctor row."""
+        return self.core.doctor_rows.get(user_id)
+
+    def verify_doctor(self, user_id: str) -> None:
+        """Set a doctor's status, as the backend does."""
+        self.core.doctor_rows[user_id]["verified_status"] = "VERIFIED"
+
+    def resolutions(self) -> list[str | None]:
+        """Return how each conflict ended, None while it is open."""
+        return [conflict["resolution"] for conflict in self.core.all_conflicts]
+
     def document(self, document_id: str) -> dict[str, Any] | None:
         """Return a document's row."""
         return self.core.document_rows.get(document_id)
@@ -80,6 +127,22 @@ class MemoryCoreWorld:
         """Return which of a document's medications need review, by medication id."""
         rows = self.core.reading_rows.items()
         return {k: r["needs_review"] for k, r in rows if r["document_id"] == document_id}
+
+    def claims(self, key: str) -> list[dict[str, Any]]:
+        """Return an entity's claims by version: what, state, code, attempts, reached."""
+        rows = [row for at, row in sorted(self.core.claims.items()) if at[1] == key]
+        names = ("what", "state", "code", "attempts")
+        return [{n: r[n] for n in names} | {"reached": sorted(r["reached"])} for r in rows]
+
+    def expire_claims(self) -> None:
+        """Let the lease of every claim run out, as after the crash of its holder."""
+        for row in self.core.claims.values():
+            if row["lease_until"] is not None:
+                row["lease_until"] = self.core.clock() - 1
+
+    def notices(self) -> dict[str, dict[str, Any]]:
+        """Return the backend's notifications by id: user_id, type, status, metadata."""
+        return self.core.notification_rows
 
     def standing(self, kind: str, key: str, step: str) -> Standing | None:
         """Return state, source version, seen version, attempts and code from the ledger."""

@@ -8,13 +8,20 @@ import psycopg
 from psycopg.types.json import Jsonb
 
 from shared.stores.core import CoreDatabase
+from shared.stores.core_appointments import CoreAppointments
+from shared.stores.core_conflicts import CoreConflicts
+from shared.stores.core_doctors import CoreDoctors
 from shared.stores.core_documents import CoreDocuments
+from shared.stores.core_notifications import CoreNotifications
 from shared.stores.core_outbox import CoreOutbox
+from shared.stores.core_papers import CorePapers
 from shared.stores.core_pdf_copies import CorePdfCopies
 from shared.stores.core_prescriptions import CorePrescriptions
+from shared.stores.core_profiles import CoreProfiles
 from shared.stores.core_users import CoreUsers
 from shared.stores.ledger import Ledger
 from tests.contract.memory_core_world import MemoryCoreWorld, Standing
+from tests.memory.core import APPOINTMENT
 from tests.memory.core_stores import DOCTOR
 
 Sql = psycopg.Connection[dict[str, Any]]
@@ -41,6 +48,25 @@ select 'appointment-' || %(id)s, %(doctor)s, p.id, now(), now()
 from patients p where p.user_id = %(user)s
 on conflict (id) do nothing
 """
+_VISIT = """
+insert into appointments as a (id, doctor_id, clinic_id, patient_id, start_ts, end_ts, status,
+  visit_type, address, checked_in_at, created_at)
+select %(id)s, %(doctor_id)s, %(clinic_id)s, p.id, %(start)s at time zone 'utc',
+       %(end)s at time zone 'utc', %(status)s::"AppointmentStatus", %(visit_type)s::"VisitType",
+       %(address)s, %(checked_in_at)s::timestamptz at time zone 'utc',
+       %(created_at)s at time zone 'utc'
+from patients p where p.user_id = %(user_id)s
+on conflict (id) do update set
+  doctor_id = excluded.doctor_id, patient_id = excluded.patient_id,
+  start_ts = excluded.start_ts, end_ts = excluded.end_ts, status = excluded.status,
+  visit_type = excluded.visit_type, address = excluded.address,
+  checked_in_at = excluded.checked_in_at
+"""
+_CLAIMS = """
+select what, state, code, attempts, reached from sync.notifications where key = %(key)s
+order by version
+"""
+_NOTICES = "select id, user_id, type, status, metadata from notifications"
 _PUT_PRESCRIPTION = """
 insert into prescriptions (id, appointment_id, pdf_url, summary_json, created_at)
 values (%(id)s, 'appointment-' || %(id)s, %(pdf_url)s, %(summary)s, '2026-05-01 10:00:00')
@@ -53,8 +79,14 @@ class PostgresCoreWorld:
 
     def __init__(self, core: CoreDatabase, sql: Sql) -> None:
         self.users: Any = CoreUsers(core)
+        self.profiles: Any = CoreProfiles(core)
+        self.doctors: Any = CoreDoctors(core)
+        self.decisions: Any = CoreConflicts(core)
         self.documents: Any = CoreDocuments(core)
         self.prescriptions: Any = CorePrescriptions(core)
+        self.appointments: Any = CoreAppointments(core)
+        self.papers: Any = CorePapers(core)
+        self.notifications: Any = CoreNotifications(core)
         self.pdf_copies: Any = CorePdfCopies(core)
         self.ledger: Any = Ledger(core)
         self.outbox: Any = CoreOutbox(core)
@@ -101,6 +133,37 @@ class PostgresCoreWorld:
         """Delete a prescription."""
         self._sql.execute("delete from prescriptions where id = %(id)s", {"id": prescription_id})
 
+    def put_appointment(self, appointment_id: str, user_id: str, **columns: Any) -> None:
+        """Insert an appointment of a user's patient, or change the given columns of one."""
+        known = self.appointments.read([appointment_id])
+        row = {n: getattr(known[appointment_id], n) for n in APPOINTMENT} if known else APPOINTMENT
+        ids = {"id": appointment_id, "user_id": user_id}
+        self._sql.execute(_VISIT, row | columns | ids)
+
+    def delete_appointment(self, appointment_id: str) -> None:
+        """Delete an appointment."""
+        self._sql.execute("delete from appointments where id = %(id)s", {"id": appointment_id})
+
+    def sign_doctor_in(self, doctor_id: str, uid: str | None) -> None:
+        """Give a doctor a sign-in; all that the doctor may read by it is announced."""
+        self._sql.execute(
+            "update users u set firebase_uid = %(uid)s from doctors d"
+            " where d.user_id = u.id and d.id = %(id)s",
+            {"id": doctor_id, "uid": uid},
+        )
+
+    def claims(self, key: str) -> list[dict[str, Any]]:
+        """Return an entity's claims by version: what, state, code, attempts, reached."""
+        return self._all(_CLAIMS, key=key)
+
+    def expire_claims(self) -> None:
+        """Let the lease of every claim run out, as after the crash of its holder."""
+        self._sql.execute("update sync.notifications set lease_until = now() - interval '1 second'")
+
+    def notices(self) -> dict[str, dict[str, Any]]:
+        """Return the backend's notifications by id: user_id, type, status, metadata."""
+        return {row.pop("id"): row for row in self._all(_NOTICES)}
+
     def expire_leases(self) -> None:
         """Let the time of every lease pass, as after the crash of its holder."""
         self._sql.execute("update sync.outbox set lease_until = now() - interval '1 second'")
@@ -133,6 +196,54 @@ class PostgresCoreWorld:
         """Return the id of a user's patient row."""
         row = self._one("select id from patients where user_id = %(id)s", id=user_id)
         return row["id"] if row else None
+
+    def patient_row(self, user_id: str) -> dict[str, Any]:
+        """Return what the profile fills of a user's patient row."""
+        row = self._one(
+            "select name, dob, gender, allergies, chronic_conditions, emergency_contact"
+            " from patients where user_id = %(id)s",
+            id=user_id,
+        )
+        assert row is not None
+        return row
+
+    def fill_patient(self, user_id: str, *, allergies: str) -> None:
+        """Fill in columns of a patient row, as the backend does."""
+        self._sql.execute(
+            "update patients set allergies = %(allergies)s where user_id = %(id)s",
+            {"id": user_id, "allergies": allergies},
+        )
+
+    def language(self, user_id: str) -> str:
+        """Return a user's language."""
+        return self._all("select language from users where id = %(id)s", id=user_id)[0]["language"]
+
+    def profile_reading(self, uid: str) -> dict[str, Any] | None:
+        """Return how a profile was read."""
+        return self._one(
+            "select version, held, consent_data_use, consent_notifications, review_reasons"
+            " from sync.profile_readings where uid = %(uid)s",
+            uid=uid,
+        )
+
+    def doctor(self, user_id: str) -> dict[str, Any] | None:
+        """Return a user's doctor row."""
+        return self._one(
+            "select id, first_name, last_name, specialties, license_no, verified_status"
+            " from doctors where user_id = %(id)s",
+            id=user_id,
+        )
+
+    def verify_doctor(self, user_id: str) -> None:
+        """Set a doctor's status, as the backend does."""
+        self._sql.execute(
+            "update doctors set verified_status = 'VERIFIED' where user_id = %(id)s",
+            {"id": user_id},
+        )
+
+    def resolutions(self) -> list[str | None]:
+        """Return how each conflict ended, None while it is open."""
+        return [r["resolution"] for r in self._all("select * from sync.conflicts order by id")]
 
     def document(self, document_id: str) -> dict[str, Any] | None:
         """Return a document's row."""

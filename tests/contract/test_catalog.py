@@ -21,7 +21,13 @@ REPOSITORY = Path(__file__).parents[2]
 KNOWN = catalog.load()
 FUNCTIONS = list(KNOWN.functions.values())
 CARD = ("On", "Does", "Emits", "Safe twice", "Gives up")
-TRIGGERS = {"auth": "Firebase Auth", "http": "HTTP", "schedule": "schedule"}
+TRIGGERS = {
+    "auth": "Firebase Auth",
+    "blocking": "Firebase Auth",
+    "firestore": "Firestore",
+    "http": "HTTP",
+    "schedule": "schedule",
+}
 SDKS = ("google.cloud", "supabase", "openai", "firebase_admin", "psycopg", "functions_framework")
 
 each_function = pytest.mark.parametrize("function", FUNCTIONS, ids=lambda f: f.name)
@@ -58,6 +64,7 @@ def test_a_function_of_the_catalog_is_an_entry_point_of_its_file(function: Funct
     assert list(inspect.signature(entry, follow_wrapped=False).parameters) in (
         ["request"],
         ["event"],
+        ["raw"],  # what firebase-functions makes of a Firestore trigger
     )
 
 
@@ -129,8 +136,11 @@ def test_the_readme_shows_a_function_in_its_chain(function: Function) -> None:
 
 
 @each_function
-def test_a_function_is_tested_in_memory(function: Function) -> None:
-    tests = (REPOSITORY / "tests" / "steps").glob("test_*.py")
+def test_a_function_is_tested(function: Function) -> None:
+    """In memory; upkeep that lives by its SQL, on real databases."""
+    upkeep = ("reconciliation", "canary", "retry_failed")
+    tests = [*(REPOSITORY / "tests" / "steps").glob("test_*.py")]
+    tests += [REPOSITORY / "tests" / "contract" / f"test_{name}.py" for name in upkeep]
     assert any(function.name in path.read_text(encoding="utf-8") for path in tests)
 
 

@@ -11,10 +11,10 @@ import json
 from collections.abc import Generator
 from typing import Any
 
-import firebase_admin
 import pytest
 
 from infra.local.loopback import Request, Response
+from shared import firebase_app
 from shared.errors import PermanentError, TransientError
 from shared.models import Account
 from shared.stores.accounts import Accounts
@@ -77,7 +77,7 @@ def _sdk(toolkit: IdentityToolkit, monkeypatch: pytest.MonkeyPatch) -> Generator
         monkeypatch.setenv("FIREBASE_AUTH_EMULATOR_HOST", host)
         accounts = Accounts()
         yield accounts
-        firebase_admin.delete_app(accounts._app)
+        firebase_app.close()
 
 
 @pytest.fixture(name="accounts", params=["memory", "sdk"])

@@ -14,10 +14,20 @@ from tests.memory.clients import MemoryClients
 
 STORES = {
     "accounts": "shared.stores.accounts.Accounts",
+    "profiles": "shared.stores.profiles.Profiles",
     "ledger": "shared.stores.ledger.Ledger",
+    "core_profiles": "shared.stores.core_profiles.CoreProfiles",
+    "core_doctors": "shared.stores.core_doctors.CoreDoctors",
+    "core_conflicts": "shared.stores.core_conflicts.CoreConflicts",
     "core_users": "shared.stores.core_users.CoreUsers",
     "core_documents": "shared.stores.core_documents.CoreDocuments",
     "core_prescriptions": "shared.stores.core_prescriptions.CorePrescriptions",
+    "core_appointments": "shared.stores.core_appointments.CoreAppointments",
+    "core_papers": "shared.stores.core_papers.CorePapers",
+    "core_notifications": "shared.stores.core_notifications.CoreNotifications",
+    "firestore": "shared.stores.firestore.Firestore",
+    "shown_appointments": "shared.stores.shown_appointments.ShownAppointments",
+    "inboxes": "shared.stores.inboxes.Inboxes",
     "core_pdf_copies": "shared.stores.core_pdf_copies.CorePdfCopies",
     "core_links": "shared.stores.core_links.CoreLinks",
     "pdf_sources": "shared.stores.pdf_sources.PdfSources",
@@ -27,7 +37,7 @@ STORES = {
     "supabase_documents": "shared.stores.supabase_documents.SupabaseDocuments",
     "supabase_outbox": "shared.stores.supabase_outbox.SupabaseOutbox",
 }
-OTHERS = {"publisher", "core", "supabase", "embedder"}  # the bus, two places, the provider
+OTHERS = {"publisher", "core", "supabase", "embedder", "messaging"}  # bus, places, providers
 
 
 def methods(kind: type) -> dict[str, Any]:

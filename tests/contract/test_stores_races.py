@@ -14,8 +14,9 @@ from psycopg.conninfo import make_conninfo
 
 from shared.errors import ContendedError
 from shared.events import Ref
-from shared.models import Chunk, Document, StoredDocument
+from shared.models import Chunk, Document, News, StoredDocument
 from shared.outcomes import Outcome
+from shared.runner import Batch
 from shared.stores.core import CoreDatabase
 from shared.stores.core_outbox import CoreOutbox
 from shared.stores.supabase import Supabase
@@ -163,6 +164,21 @@ def test_racing_records_of_one_entity_end_at_the_newest_version(world: PostgresC
     together(record, *versions)
     assert world.standing("user", "u1", "s") == ("done", 8, 8, 0, None)
     assert sorted(version for _, version, _, _ in world.journal("s")) == versions
+
+
+def test_of_racing_messages_about_one_piece_of_news_one_gets_to_tell_it(
+    world: PostgresCoreWorld,
+) -> None:
+    def claim(given: tuple[int, int]) -> int:
+        trace, version = given
+        news = News("a1", version, "patient-uid", f"state {version}", "booked", "rescheduled")
+        message = Batch("notify_appointment", (), f"00-{trace:032x}-{trace:016x}-01")
+        claims = world.notifications.claim(message, "appointment", [news])
+        return sum(not claimed.held for claimed in claims if claimed.version == version)
+
+    for version in range(1, 15):
+        assert sorted(together(claim, *[(n, version) for n in (1, 2, 3)])) == [0, 0, 1]
+    assert len(world.claims("a1")) == 14
 
 
 def test_racing_mirrors_of_one_prescription_end_with_the_newest(supabase: Supabase) -> None:

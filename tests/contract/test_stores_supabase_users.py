@@ -143,3 +143,32 @@ def test_confirming_later_does_not_touch_the_rest(at_supabase: SupabaseWorld) ->
 def test_an_unknown_user_cannot_be_changed(at_supabase: SupabaseWorld) -> None:
     with pytest.raises(PermanentError, match="supabase_user_not_found"):
         at_supabase.users.update(NOBODY, {"email": EMAIL})
+
+
+def test_a_released_contact_is_gone_with_its_confirmation_and_free_for_another(
+    at_supabase: SupabaseWorld,
+) -> None:
+    create(at_supabase, email=EMAIL, phone=PHONE, email_confirm=True, phone_confirm=True)
+    at_supabase.users.release(U1, phone=PHONE)
+    user = find(at_supabase)
+    assert (user.email, user.phone) == (EMAIL, None)
+    assert (user.email_confirmed, user.phone_confirmed) == (True, False)
+    assert user.user_metadata == {"email_verified": True}
+    create(at_supabase, U2, phone=PHONE)
+    at_supabase.users.release(U1, email=EMAIL)
+    assert find(at_supabase).email is None
+
+
+def test_a_contact_that_the_user_no_longer_has_is_not_released(at_supabase: SupabaseWorld) -> None:
+    create(at_supabase, email=EMAIL, phone=PHONE, phone_confirm=True)
+    at_supabase.users.release(U1, email="else@example.com", phone="919876543299")
+    at_supabase.users.release(NOBODY, email=EMAIL)
+    user = find(at_supabase)
+    assert (user.email, user.phone, user.phone_confirmed) == (EMAIL, PHONE, True)
+
+
+def test_a_released_contact_can_be_given_again(at_supabase: SupabaseWorld) -> None:
+    create(at_supabase, phone=PHONE)
+    at_supabase.users.release(U1, phone=PHONE)
+    at_supabase.users.update(U1, {"phone": PHONE, "phone_confirm": True})
+    assert (find(at_supabase).phone, find(at_supabase).phone_confirmed) == (PHONE, True)

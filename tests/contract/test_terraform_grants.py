@@ -27,16 +27,31 @@ def _functions_whose_code_has(pattern: str) -> set[str]:
     return {name for name in catalog.load().functions if re.search(pattern, _code(name))}
 
 
+def _with_role(role: str) -> set[str]:
+    return {name for name, roles in _granted().items() if role in roles}
+
+
 def test_every_function_that_uses_accounts_may_and_no_other() -> None:
-    assert set(_granted()) == _functions_whose_code_has(r"\bto\.accounts\b")
+    accounts = _with_role("firebaseauth.") | _with_role("role.claims") | _with_role("role.canary")
+    # Reconciliation reaches the accounts through its table of comparisons.
+    assert accounts == _functions_whose_code_has(r"\bto\.accounts\b") | {"reconcile"}
 
 
 def test_only_functions_that_set_claims_may_change_accounts() -> None:
-    changing = {name for name, roles in _granted().items() if "custom_role.claims" in roles}
-    assert changing == _functions_whose_code_has(r"\.set_claims\(")
+    assert _with_role("role.claims") == _functions_whose_code_has(r"\.set_claims\(")
 
 
-def test_all_others_only_read_accounts() -> None:
-    setters = _functions_whose_code_has(r"\.set_claims\(")
-    reading = {name: roles for name, roles in _granted().items() if name not in setters}
-    assert set(reading.values()) == {'"roles/firebaseauth.viewer"'}
+def test_only_the_canary_may_create_accounts() -> None:
+    assert _with_role("role.canary") == _functions_whose_code_has(r"accounts\.create\(")
+
+
+def test_only_functions_that_keep_inboxes_or_show_appointments_may_write_firestore() -> None:
+    writers = _functions_whose_code_has(
+        r"\bto\.(inboxes|shown|appointment_views)\b|show_appointment"
+    )
+    assert _with_role('"roles/datastore.user"') == writers
+    assert _with_role('"roles/datastore.viewer"') == _functions_whose_code_has(r"\bto\.profiles\b")
+
+
+def test_only_functions_that_notify_may_push() -> None:
+    assert _with_role("role.pushes") == _functions_whose_code_has(r"\bto\.inboxes\b")

@@ -46,7 +46,8 @@ class Delivery:
             "publishTime": "2026-05-01T10:00:00.000Z",
         }
         subscription = f"projects/{PROJECT}/subscriptions/{self.function.replace('_', '-')}"
-        return json.dumps({"message": message, "subscription": subscription}).encode()
+        wrapper = {"message": message, "subscription": subscription}
+        return json.dumps(wrapper | {"deliveryAttempt": self.attempt}).encode()
 
 
 class MemoryBus(Place):
@@ -58,9 +59,11 @@ class MemoryBus(Place):
         self.messages: list[tuple[str, bytes, dict[str, str]]] = []
         self.pending: list[Delivery] = []
         self.refusals: list[tuple[str, str]] = []  # step and code
+        self.patient = True  # waits before a redelivery as long as the step asked
+        self.waited = 0.0  # seconds
         self._max_attempts = max_attempts
 
-    def publish(self, events: Sequence[Event]) -> None:
+    def publish(self, events: Sequence[Event], *, timeout_s: float = 10) -> None:
         """Accept events, one call per topic as the real publisher makes them."""
         for topic in dict.fromkeys(event.topic for event in events):
             with self.effect(f"bus.publish {topic}"):
@@ -95,6 +98,8 @@ class MemoryBus(Place):
             runtime.deliver(function.name, work(function), to, delivery.body(), headers)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - the entry point answers 5xx
             self.refusals.append((function.name, _code(error)))
+            if self.patient:
+                self.waited += getattr(error, "retry_after", None) or 0
             self._again(function, delivery)
             return False
         except BaseException:  # the process is gone: nobody answered

@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
+import time
+
 from shared.clients import Clients
+from shared.stores.inboxes import Inboxes
+from shared.stores.profiles import Profiles
+from shared.stores.shown_appointments import ShownAppointments
 from tests.memory.bus import MemoryBus
 from tests.memory.core import MemoryCore
+from tests.memory.core_appointments import MemoryCoreAppointments, MemoryCorePapers
 from tests.memory.core_documents import MemoryCoreDocuments
+from tests.memory.core_notifications import MemoryCoreNotifications
 from tests.memory.core_pdf_copies import MemoryCoreLinks, MemoryCorePdfCopies
-from tests.memory.core_stores import MemoryCoreOutbox, MemoryCorePrescriptions, MemoryLedger
+from tests.memory.core_profiles import MemoryCoreDoctors, MemoryCoreProfiles
+from tests.memory.core_stores import (
+    MemoryCoreConflicts,
+    MemoryCoreOutbox,
+    MemoryCorePrescriptions,
+    MemoryLedger,
+)
 from tests.memory.core_users import MemoryCoreUsers
 from tests.memory.embedder import MemoryEmbedder
 from tests.memory.files import MemoryPdfSources, MemoryStorage
-from tests.memory.firebase import MemoryAccounts, MemoryFirebase
+from tests.memory.firebase import MemoryAccounts, MemoryFirebase, MemoryFirestore
+from tests.memory.messaging import MemoryMessaging
 from tests.memory.place import Place
 from tests.memory.supabase import MemorySupabase
 from tests.memory.supabase_documents import MemorySupabaseDocuments, MemorySupabaseOutbox
@@ -31,6 +45,8 @@ class MemoryClients(Clients):
         self.firebase = MemoryFirebase()
         self.bus = MemoryBus(max_attempts)
         self.memory_embedder = MemoryEmbedder()
+        self.memory_messaging = MemoryMessaging()
+        firestore = MemoryFirestore(self.firebase)
         self.pdfs = MemoryPdfSources()
         self.files = MemoryStorage()
         vars(self).update(
@@ -38,10 +54,21 @@ class MemoryClients(Clients):
             core=self.memory_core,
             supabase=self.memory_supabase,
             accounts=MemoryAccounts(self.firebase),
+            profiles=Profiles(firestore),
+            core_profiles=MemoryCoreProfiles(self.memory_core),
+            core_doctors=MemoryCoreDoctors(self.memory_core),
+            core_conflicts=MemoryCoreConflicts(self.memory_core),
+            firestore=firestore,
+            shown_appointments=ShownAppointments(firestore),
+            inboxes=Inboxes(firestore),
+            messaging=self.memory_messaging,
             ledger=MemoryLedger(self.memory_core),
             core_users=MemoryCoreUsers(self.memory_core),
             core_documents=MemoryCoreDocuments(self.memory_core),
             core_prescriptions=MemoryCorePrescriptions(self.memory_core),
+            core_appointments=MemoryCoreAppointments(self.memory_core),
+            core_papers=MemoryCorePapers(self.memory_core),
+            core_notifications=MemoryCoreNotifications(self.memory_core),
             core_pdf_copies=MemoryCorePdfCopies(self.memory_core),
             core_links=MemoryCoreLinks(self.memory_core),
             pdf_sources=self.pdfs,
@@ -53,6 +80,12 @@ class MemoryClients(Clients):
             embedder=self.memory_embedder,
         )
 
+        self.memory_core.clock = lambda: time.monotonic() + self.bus.waited
+
+    def now(self) -> float:
+        """Return the time of this deployment."""
+        return self.memory_core.clock()
+
     @property
     def places(self) -> tuple[Place, ...]:
         """Everything that has effects."""
@@ -62,6 +95,7 @@ class MemoryClients(Clients):
             self.firebase,
             self.bus,
             self.memory_embedder,
+            self.memory_messaging,
             self.pdfs,
             self.files,
         )

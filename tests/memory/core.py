@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from shared.models import PdfCopy
@@ -16,6 +17,19 @@ from shared.outcomes import Outcome
 from tests.memory.place import Outbox, Place
 
 Row = dict[str, Any]
+
+
+APPOINTMENT: Row = {
+    "doctor_id": "doctor-1",
+    "clinic_id": None,
+    "start": datetime(2126, 5, 1, 10, tzinfo=UTC),
+    "end": datetime(2126, 5, 1, 10, 15, tzinfo=UTC),
+    "status": "CONFIRMED",
+    "visit_type": "CLINIC",
+    "address": None,
+    "checked_in_at": None,
+    "created_at": datetime(2026, 5, 1, 10, tzinfo=UTC),
+}
 
 
 @dataclass
@@ -27,6 +41,8 @@ class LedgerRow:
     seen_version: int
     attempts: int
     error_code: str | None
+    exhausted: bool = False
+    next_retry_at: float | None = None  # a provider's wait; replays are the real ledger's
 
 
 @dataclass(frozen=True)
@@ -51,24 +67,65 @@ class MemoryCore(Place):
         self.user_rows: dict[str, Row] = {}  # by id
         self.patient_rows: dict[str, Row] = {}  # by user id
         self.prescription_rows: dict[str, Row] = {}
+        self.appointment_rows: dict[str, Row] = {}
+        self.doctor_uids: dict[str, str | None] = {}  # by doctor id
+        self.told: dict[tuple[str, str], Row] = {}  # by kind and key
+        self.claims: dict[tuple[str, str, int], Row] = {}  # by kind, key and version
+        self.notification_rows: dict[str, Row] = {}
         self.document_rows: dict[str, Row] = {}
         self.medication_rows: dict[str, Row] = {}
         self.reading_rows: dict[str, Row] = {}
+        self.doctor_rows: dict[str, Row] = {}  # by user id
+        self.languages: dict[str, str] = {}  # by user id
+        self.profile_reading_rows: dict[str, Row] = {}  # by uid
         self.ledger_rows: dict[tuple[str, str, str], LedgerRow] = {}  # by kind, key, step
         self.journal_rows: list[JournalRow] = []
         self.pdf_copies: dict[tuple[str, str], PdfCopy] = {}  # by prescription and path
         self.unlinked: set[tuple[str, str]] = set()  # kind and key that no notification leads to
         self.open_conflicts: dict[tuple[str, str, str, str], str] = {}  # kind, key, step, field
+        self.all_conflicts: list[Row] = []  # opened ever, decided or not
 
     def put_user(self, user_id: str, **columns: Any) -> None:
         """Insert or change a user, as the backend does."""
         blank = {"role": "PATIENT", "firebase_uid": None, "phone": None, "email": None}
         known = self.user_rows.get(user_id, blank | {"id": user_id, "verified": False})
         self._change(self.user_rows, user_id, known | columns, "user", "firebase_uid")
+        if self.user_rows[user_id]["firebase_uid"] != known["firebase_uid"]:
+            self._note_signed_in(user_id)
 
     def put_patient(self, user_id: str, patient_id: str, name: str | None = None) -> None:
         """Insert or change the patient row of a user."""
-        self.patient_rows[user_id] = {"id": patient_id, "name": name}
+        self.write_patient(user_id, {"id": patient_id, "name": name})
+
+    def put_doctor(self, user_id: str, **columns: Any) -> None:
+        """Insert or change the doctor row of a user."""
+        self.write_doctor(user_id, self.doctor_rows.get(user_id, {}) | columns)
+
+    def write_patient(self, user_id: str, row: Row, *, ours: bool = False) -> None:
+        """Write a patient row; a changed name is a change of the user."""
+        before = self.patient_rows.get(user_id, {}).get("name")
+        self.patient_rows[user_id] = row
+        if before != row.get("name"):
+            self._note_name(user_id, ours=ours)
+
+    def write_doctor(self, user_id: str, row: Row, *, ours: bool = False) -> None:
+        """Write a doctor row; a changed name is a change of the user."""
+        before = self.doctor_rows.get(user_id, {})
+        self.doctor_rows[user_id] = row
+        if any(before.get(name) != row.get(name) for name in ("first_name", "last_name")):
+            self._note_name(user_id, ours=ours)
+
+    def change_user(self, row: Row, *, ours: bool = False) -> None:
+        """Write the row of a user who is there."""
+        if self.user_rows[row["id"]] != row:
+            self.user_rows[row["id"]] = row
+            if row["firebase_uid"] is not None:
+                self.outbox.note("user", row["firebase_uid"], self.next_version(), ours=ours)
+
+    def _note_name(self, user_id: str, *, ours: bool) -> None:
+        uid = self.user_rows[user_id]["firebase_uid"] if user_id in self.user_rows else None
+        if uid is not None:
+            self.outbox.note("user", uid, self.next_version(), ours=ours)
 
     def delete_user(self, user_id: str) -> None:
         """Delete a user; all that hangs on the patient goes with it."""
@@ -78,6 +135,8 @@ class MemoryCore(Place):
             self.drop_document(key)
         for key in [k for k, row in self.prescription_rows.items() if row["user_id"] == user_id]:
             self.delete_prescription(key)
+        for key in [k for k, row in self.appointment_rows.items() if row["user_id"] == user_id]:
+            self.delete_appointment(key)
         if user["firebase_uid"] is not None:
             self._note_deleted("user", user["firebase_uid"])
 
@@ -93,6 +152,23 @@ class MemoryCore(Place):
         """Delete a prescription."""
         del self.prescription_rows[prescription_id]
         self._note_deleted("prescription", prescription_id)
+
+    def put_appointment(self, appointment_id: str, user_id: str, **columns: Any) -> None:
+        """Insert or change an appointment of a user's patient."""
+        known = self.appointment_rows.get(appointment_id, APPOINTMENT | {"id": appointment_id})
+        row = known | {"user_id": user_id} | columns
+        self._change(self.appointment_rows, appointment_id, row, "appointment", "id")
+
+    def sign_doctor_in(self, doctor_id: str, uid: str | None) -> None:
+        """Give a doctor a sign-in; all that the doctor may read by it is announced."""
+        self.doctor_uids[doctor_id] = uid
+        for key in [k for k, r in self.appointment_rows.items() if r["doctor_id"] == doctor_id]:
+            self.outbox.note("appointment", key, self.next_version())
+
+    def delete_appointment(self, appointment_id: str) -> None:
+        """Delete an appointment."""
+        del self.appointment_rows[appointment_id]
+        self._note_deleted("appointment", appointment_id)
 
     def drop_document(self, document_id: str) -> None:
         """Remove a document with all that hangs on it."""
@@ -133,6 +209,10 @@ class MemoryCore(Place):
             max(known.seen_version, ref.version),
             known.attempts + 1 if failing else 0,
             outcome.code,
+            outcome.exhausted,
+            self.clock() + outcome.retry_after
+            if outcome.state == "retrying" and outcome.retry_after
+            else None,
         )
         return True
 
@@ -146,14 +226,40 @@ class MemoryCore(Place):
         }
         if outcome.state in {"done", "conflict", "gone"}:
             for key in [k for k in self.open_conflicts if k[:3] == at and k[3] not in named]:
-                del self.open_conflicts[key]
-        self.open_conflicts |= {(*at, field): other for field, other in named.items()}
+                self.close_conflict(key, "cleared")
+        for field, other in named.items():
+            self._open_conflict((*at, field), other)
+
+    def close_conflict(self, at: tuple[str, str, str, str], resolution: str) -> None:
+        """Close an open conflict."""
+        del self.open_conflicts[at]
+        (row,) = [c for c in self.all_conflicts if c["at"] == at and c["resolution"] is None]
+        row["resolution"] = resolution
+
+    def _open_conflict(self, at: tuple[str, str, str, str], other: str) -> None:
+        same = [c for c in self.all_conflicts if c["at"] == at]
+        if any(c["resolution"] == "keep_other" and c["other"] == other for c in same):
+            return
+        if at in self.open_conflicts:
+            next(c for c in same if c["resolution"] is None)["other"] = other
+        else:
+            number = len(self.all_conflicts) + 1
+            self.all_conflicts.append({"id": number, "at": at, "other": other, "resolution": None})
+        self.open_conflicts[at] = other
 
     def _change(self, table: dict[str, Row], at: str, row: Row, kind: str, key: str) -> None:
         if table.get(at) != row:
             table[at] = row
             if row[key] is not None:
                 self.outbox.note(kind, row[key], self.next_version())
+
+    def _note_signed_in(self, user_id: str) -> None:
+        for kind, rows in (
+            ("appointment", self.appointment_rows),
+            ("prescription", self.prescription_rows),
+        ):
+            for key in [k for k, row in rows.items() if row["user_id"] == user_id]:
+                self.outbox.note(kind, key, self.next_version())
 
     def _note_deleted(self, kind: str, key: str) -> None:
         self.outbox.note(kind, key, self.next_version(), deleted=True)

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from shared.events import Ref
-from shared.models import Prescription
+from shared.models import OpenConflict, Prescription
 from shared.outcomes import Outcome
 from shared.revocation import is_revoked
-from tests.memory.core import MemoryCore, Row
+from tests.memory.core import MemoryCore, Row, digits
 
 if TYPE_CHECKING:
     from shared.runner import Batch
@@ -47,6 +47,13 @@ class MemoryLedger:
                 if row and row.state == "retrying" and row.error_code
             }
 
+    def pause(self, step: str, refs: Sequence[Ref]) -> float:
+        """Return for how many more seconds a provider asked the step to wait."""
+        with self._core.effect("ledger.pause"):
+            rows = [self._core.ledger_rows.get((ref.kind, ref.key, step)) for ref in refs]
+            until = [r.next_retry_at for r in rows if r and r.state == "retrying"]
+            return max([0.0, *(at - self._core.clock() for at in until if at is not None)])
+
 
 class MemoryCoreOutbox:
     """Claims and settles core's outbox rows."""
@@ -63,6 +70,31 @@ class MemoryCoreOutbox:
         """Mark rows as sent."""
         with self._core.effect("core_outbox.settle"):
             self._core.outbox.settle(token, list(sent))
+
+    def announce_again(self, kind: str, keys: Sequence[str]) -> int:
+        """Mark entities unsent, at a new version."""
+        with self._core.effect("core_outbox.announce_again"):
+            return self._announce_again(kind, keys)
+
+    def announce_page(self, kind: str, after: str | None, limit: int) -> tuple[str | None, int]:
+        """Mark the next page of a kind unsent."""
+        with self._core.effect("core_outbox.announce_page"):
+            uids = {row["firebase_uid"] for row in self._core.user_rows.values()} - {None}
+            keys = {"user": uids, "prescription": set(self._core.prescription_rows)}[kind]
+            page = sorted(key for key in keys if key > (after or ""))[:limit]
+            return (page[-1] if page else None), self._announce_again(kind, page)
+
+    def purge(self, days: int, limit: int) -> int:
+        """Forget deletions announced long ago."""
+        with self._core.effect("core_outbox.purge"):
+            return self._core.outbox.purge(days, limit)
+
+    def _announce_again(self, kind: str, keys: Sequence[str]) -> int:
+        for key in sorted(set(keys)):
+            row = self._core.outbox.rows.get((kind, key))
+            version, deleted = self._core.next_version(), bool(row and row.deleted)
+            self._core.outbox.note(kind, key, version, deleted=deleted)
+        return len(set(keys))
 
 
 class MemoryCorePrescriptions:
@@ -103,3 +135,55 @@ class MemoryCorePrescriptions:
                 None,
             ),
         )
+
+
+class MemoryCoreConflicts:
+    """Lists and closes conflicts."""
+
+    def __init__(self, core: MemoryCore) -> None:
+        self._core = core
+
+    def open(self) -> list[OpenConflict]:
+        """Return the conflicts that wait for a decision, oldest first."""
+        with self._core.effect("core_conflicts.open"):
+            return [self._conflict(c) for c in self._core.all_conflicts if not c["resolution"]]
+
+    def find(self, conflict_id: int) -> OpenConflict | None:
+        """Return one conflict, decided or not."""
+        with self._core.effect("core_conflicts.find"):
+            rows = [c for c in self._core.all_conflicts if c["id"] == conflict_id]
+            return self._conflict(rows[0]) if rows else None
+
+    def decide(
+        self, conflict: OpenConflict, decision: str, operator: str, value: str | None
+    ) -> None:
+        """Close an open conflict, and do in core what the decision says."""
+        with self._core.effect("core_conflicts.decide"):
+            found = next(c for c in self._core.all_conflicts if c["id"] == conflict.id)
+            if found["resolution"] is not None:
+                return
+            self._core.close_conflict(found["at"], decision)
+            found["operator"] = operator
+            other = self._core.user_rows.get(conflict.other)
+            if decision == "give_to_this":
+                self._give(conflict, other, value)
+            keys = {conflict.key, other["firebase_uid"] if other else None} - {None}
+            done = [
+                Outcome(Ref("user", str(key)), "done", decision) for key in sorted(map(str, keys))
+            ]
+            self._core.record("decide_conflict", "", done)
+
+    def _give(self, conflict: OpenConflict, other: Row | None, value: str | None) -> None:
+        this = self._core.user_by_uid(conflict.key)
+        if conflict.field == "role" and this:
+            self._core.change_user(this | {"role": "DOCTOR"}, ours=True)
+        elif conflict.step == "store_user" and other and value:
+            normal = str.lower if conflict.field == "email" else digits
+            if normal(other[conflict.field] or "") == normal(value):
+                self._core.change_user(other | {conflict.field: None}, ours=True)
+
+    def _conflict(self, row: Row) -> OpenConflict:
+        other = self._core.user_rows.get(row["other"])
+        uid = other["firebase_uid"] if other else None
+        kind, key, step, field = row["at"]
+        return OpenConflict(row["id"], kind, key, step, field, row["other"], uid, row["resolution"])

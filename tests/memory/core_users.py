@@ -67,10 +67,14 @@ class MemoryCoreUsers:
         )
 
     def _allowed(self, given: tuple[Account, str, str], clashes: tuple[Conflict, ...]) -> Row:
-        """Return the user's row as it is to be: without the contacts that others hold."""
+        """
+        Return the user's row as it is to be: without the contacts that others hold, but with those
+        that it has already.
+        """
         account, user_id, _ = given
-        held = {clash.field for clash in clashes}
         known = self._core.user_by_uid(account.uid)
+        has = {(n, (known[n] or "").lower()) for n in ("email", "phone")} if known else set()
+        held = {c.field for c in clashes if (c.field, getattr(account, c.field)) not in has}
         return (known or {"id": user_id, "role": "PATIENT", "firebase_uid": account.uid}) | {
             "phone": None if "phone" in held else account.phone,
             "email": None if "email" in held else account.email,
@@ -97,12 +101,19 @@ class MemoryCoreUsers:
             id=row["id"],
             uid=row["firebase_uid"],
             role=row["role"],
-            name=self._core.patient_rows.get(row["id"], {"name": None})["name"],
+            name=self._name(row["id"]),
             email=contacts.email(row["email"]),
             phone=contacts.phone(row["phone"]),
             verified=row["verified"],
             version=self._core.outbox.version("user", row["firebase_uid"]),
+            without=frozenset(name for name in ("email", "phone") if not row[name]),
         )
+
+    def _name(self, user_id: str) -> str | None:
+        doctor = self._core.doctor_rows.get(user_id, {})
+        names = [doctor.get("first_name"), doctor.get("last_name")]
+        patient = self._core.patient_rows.get(user_id, {})
+        return patient.get("name") or " ".join(name for name in names if name) or None
 
 
 def _outcome(uid: str, conflicts: tuple[Conflict, ...], version: int) -> Outcome:

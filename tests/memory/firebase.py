@@ -1,22 +1,25 @@
-"""Firebase Auth in memory."""
+"""Firebase in memory: Auth's accounts and Firestore's documents."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from shared.errors import PermanentError
+from shared.errors import ContendedError, PermanentError
 from shared.models import Account
+from shared.stores.firestore import MAX_WRITES, REMOVED, Snapshot, Write
 from tests.memory.place import Place
 
 
 class MemoryFirebase(Place):
-    """The accounts, and what people do to them."""
+    """The accounts and profiles, and what people do to them."""
 
     def __init__(self) -> None:
         super().__init__()
         self.account_rows: dict[str, Account] = {}
+        self.documents: dict[str, Snapshot] = {}  # by path
+        self.created_at: dict[str, float] = {}  # Unix seconds; what is absent is old
 
     def sign_up(
         self, uid: str, *, email: str | None = None, phone: str | None = None, verified: bool = True
@@ -28,6 +31,28 @@ class MemoryFirebase(Place):
     def delete(self, uid: str) -> None:
         """Delete an account."""
         del self.account_rows[uid]
+
+    def put_document(self, path: str, fields: Mapping[str, Any]) -> None:
+        """Write a document as an app does; like every write it moves the update time."""
+        self.documents[path] = Snapshot(dict(fields), self.next_version())
+
+    def write_profile(self, uid: str, collection: str = "users", **fields: Any) -> int:
+        """Write a profile as a whole; return its version."""
+        self.put_document(f"{collection}/{uid}", fields)
+        return self.documents[f"{collection}/{uid}"].changed
+
+    def delete_profile(self, uid: str, collection: str = "users") -> None:
+        """Delete a profile."""
+        del self.documents[f"{collection}/{uid}"]
+
+    def document(self, path: str) -> dict[str, Any] | None:
+        """Return a document's fields."""
+        known = self.documents.get(path)
+        return known.data if known else None
+
+    def under(self, prefix: str) -> dict[str, dict[str, Any]]:
+        """Return the documents whose path begins so."""
+        return {p: s.data for p, s in self.documents.items() if p.startswith(prefix) and s.data}
 
 
 class MemoryAccounts:
@@ -44,6 +69,25 @@ class MemoryAccounts:
             rows = self._firebase.account_rows
             return {uid: rows[uid] for uid in uids if uid in rows}
 
+    def page(
+        self, token: str | None, size: int = 1000
+    ) -> tuple[list[tuple[Account, float]], str | None]:
+        """Return up to 1000 accounts with the times they were created, and the next token."""
+        with self._firebase.effect("accounts.page"):
+            rows, start = self._firebase.account_rows, int(token or 0)
+            uids = sorted(rows)[start : start + size]
+            created = self._firebase.created_at
+            end = start + size
+            return [(rows[u], created.get(u, 0.0)) for u in uids], (
+                str(end) if end < len(rows) else None
+            )
+
+    def create(self, uid: str, email: str) -> None:
+        """Create an account under a uid of our choice."""
+        with self._firebase.effect("accounts.create"):
+            if uid not in self._firebase.account_rows:
+                self._firebase.sign_up(uid, email=email, verified=False)
+
     def set_claims(self, uid: str, claims: dict[str, Any]) -> None:
         """Replace an account's custom claims."""
         _check(uid)
@@ -57,3 +101,45 @@ class MemoryAccounts:
 def _check(uid: str) -> None:
     if not 0 < len(uid) <= 128:  # the Admin SDK refuses it before it asks
         raise PermanentError("firebase_invalid_argument")
+
+
+class MemoryFirestore:
+    """Reads and writes documents by path."""
+
+    def __init__(self, firebase: MemoryFirebase) -> None:
+        self._firebase = firebase
+
+    def read(
+        self, paths: Iterable[str], fields: Sequence[str] | None = None
+    ) -> dict[str, Snapshot]:
+        """Return a snapshot for every path, of the given fields or of all."""
+        with self._firebase.effect("firestore.read"):
+            now = self._firebase.next_version()
+            return {at: self._snapshot(at, fields, now) for at in paths}
+
+    def _snapshot(self, at: str, fields: Sequence[str] | None, now: int) -> Snapshot:
+        known = self._firebase.documents.get(at)
+        if known is None or known.data is None:
+            return Snapshot(None, version=now)
+        chosen = {k: v for k, v in known.data.items() if fields is None or k in fields}
+        return Snapshot(chosen, known.changed, known.changed)
+
+    def commit(self, writes: Sequence[Write]) -> None:
+        """Carry out all writes or none."""
+        assert 0 < len(writes) <= MAX_WRITES
+        with self._firebase.effect("firestore.commit"):
+            documents = self._firebase.documents
+            if any(w.since and w.since != documents.get(w.path, Snapshot(None)) for w in writes):
+                raise ContendedError("firestore_moved_on")
+            for write in writes:
+                if write.data is None:
+                    documents.pop(write.path, None)
+                    continue
+                before = write.since.data if write.since else None
+                fields = {
+                    k: v for k, v in ((before or {}) | write.data).items() if v is not REMOVED
+                }
+                self._firebase.put_document(write.path, fields)
+
+    def close(self) -> None:
+        """Nothing is open."""

@@ -57,6 +57,7 @@ class OutboxRow:
     lease_until: float | None = None
     token: str | None = None
     attempts: int = 0
+    sent_at: float | None = None
 
 
 class Outbox:
@@ -107,6 +108,19 @@ class Outbox:
             row = self.rows.get((ref.kind, ref.key))
             if row and row.version == ref.version and row.token == token:
                 row.sent, row.lease_until, row.token, row.attempts = True, None, None, 0
+                row.sent_at = self._place.clock()
+
+    def purge(self, days: int, limit: int) -> int:
+        """Forget up to `limit` deletions announced more than `days` ago."""
+        oldest = self._place.clock() - days * 86_400
+        old = [
+            at
+            for at, row in self.rows.items()
+            if row.deleted and row.sent_at is not None and row.sent_at < oldest
+        ]
+        for at in old[:limit]:
+            del self.rows[at]
+        return len(old[:limit])
 
     def unsent(self) -> dict[tuple[str, str], int]:
         """Return the versions that are not announced yet."""

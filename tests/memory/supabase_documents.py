@@ -27,6 +27,18 @@ class MemorySupabaseDocuments:
             rows = {key: self._supabase.outbox.rows.get(("document", key)) for key in ids}
             return {key: row.version for key, row in rows.items() if row and row.deleted}
 
+    def of_patient(self, uid: str) -> list[str]:
+        """Return the ids of a patient's uploads."""
+        with self._supabase.effect("supabase_documents.of_patient"):
+            rows = self._supabase.document_rows.items()
+            return [k for k, r in rows if (r["patient_id"], r["origin"]) == (uid, "upload")]
+
+    def touch_canary(self, document_id: str, uid: str, run: str) -> None:
+        """Change the canary's upload."""
+        with self._supabase.effect("supabase_documents.touch_canary"):
+            row = {"id": document_id, "patient_id": uid, "type": "REPORT", "text": run}
+            self._supabase.upload(row | {"structured_json": {"medications": []}})
+
     def mirror(self, documents: Sequence[Document]) -> None:
         """Upsert mirrors of core prescriptions, each guarded by its version."""
         with self._supabase.effect("supabase_documents.mirror"):
@@ -138,6 +150,35 @@ class MemorySupabaseOutbox:
         """Mark rows as sent."""
         with self._supabase.effect("supabase_outbox.settle"):
             self._supabase.outbox.settle(token, list(sent))
+
+    def announce_again(self, kind: str, keys: Sequence[str]) -> int:
+        """Mark uploads unsent, at the version they have."""
+        with self._supabase.effect("supabase_outbox.announce_again"):
+            return self._announce_again(kind, keys)
+
+    def announce_page(self, kind: str, after: str | None, limit: int) -> tuple[str | None, int]:
+        """Mark the next page of uploads unsent."""
+        with self._supabase.effect("supabase_outbox.announce_page"):
+            rows = self._supabase.document_rows.items()
+            ids = sorted(k for k, r in rows if r["origin"] == "upload" and k > (after or ""))[
+                :limit
+            ]
+            return (ids[-1] if ids else None), self._announce_again(kind, ids)
+
+    def purge(self, days: int, limit: int) -> int:
+        """Forget deletions announced long ago."""
+        with self._supabase.effect("supabase_outbox.purge"):
+            return self._supabase.outbox.purge(days, limit)
+
+    def _announce_again(self, kind: str, keys: Sequence[str]) -> int:
+        known = self._supabase.outbox.rows
+        versions = {key: row["version"] for key, row in self._supabase.document_rows.items()}
+        versions |= {key: row.version for (k, key), row in known.items() if k == kind}
+        announced = {key: versions[key] for key in keys if key in versions}
+        for key, version in announced.items():
+            deleted = (kind, key) in known and known[kind, key].deleted
+            self._supabase.outbox.note(kind, key, version, deleted=deleted)
+        return len(announced)
 
 
 def _is_mirror_before(row: Row, version: int) -> bool:

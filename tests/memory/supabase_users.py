@@ -78,6 +78,30 @@ class MemorySupabaseUsers:
                 ),
             )
 
+    def release(self, user_id: str, *, email: str | None = None, phone: str | None = None) -> None:
+        """Take contacts off the user that still has these."""
+        with self._supabase.effect("supabase_users.release"):
+            user = self._supabase.auth_users.get(uuid(user_id))
+            if user is None:
+                return
+            lost = {
+                name
+                for name, value in (("email", email), ("phone", phone))
+                if value and getattr(user, name) == value
+            }
+            self._supabase.auth_users[user.id] = replace(
+                user,
+                email=None if "email" in lost else user.email,
+                phone=None if "phone" in lost else user.phone,
+                email_confirmed=user.email_confirmed and "email" not in lost,
+                phone_confirmed=user.phone_confirmed and "phone" not in lost,
+                user_metadata={
+                    key: value
+                    for key, value in user.user_metadata.items()
+                    if key not in {f"{name}_verified" for name in lost}
+                },
+            )
+
     def _holder(self, name: str, value: str | None) -> str | None:
         users = self._supabase.auth_users.values()
         return next((u.id for u in users if value and getattr(u, name) == value), None)

@@ -49,6 +49,7 @@ from tests.simulation.race import Pause, race
 
 MAX_ATTEMPTS = 5  # deliveries before a dead letter: few, so that histories reach it
 _TICK_S = 0.001
+_NAMED_WAIT_S = 2.0
 _LEASE_S = 70  # longer than a relay holds its rows
 _ROUNDS, _DELIVERIES = 20, 2000  # far more than any history leaves to do
 
@@ -214,6 +215,8 @@ class World:
         except Crash:
             self.to.bus._again(function, delivery)
             raise
+        if status == 429:
+            self.now += _NAMED_WAIT_S  # Pub/Sub's backoff outlasts the wait that a provider named
         if status != 204:
             self.to.bus._again(function, delivery)
 

@@ -10,6 +10,7 @@ from shared import settings
 from shared.errors import TransientError
 from shared.events import Event, Ref, new_traceparent
 from shared.ids import prescription_document_id
+from shared.outcomes import FORWARDED
 from tests.memory.clients import MemoryClients
 from tests.memory.core import LedgerRow
 from tests.memory.files import BUCKET
@@ -202,6 +203,24 @@ def test_one_poisoned_prescription_of_a_hundred_is_parked_alone(
     assert sum(mirror(to, f"rx-{number}") is not None for number in range(100)) == 99
 
 
+def test_a_hundred_take_one_round_trip_to_core_and_none_to_supabase(
+    to: MemoryClients, send: Send
+) -> None:
+    for number in range(100):
+        prescribe(to, f"rx-{number}")
+    effects: list[str] = []
+    for place in (to.memory_core, to.memory_supabase):
+        place.hook = lambda moment, name: effects.append(name) if moment == "before" else None
+    send("prescription-changed", *[ref(to, f"rx-{number}") for number in range(100)])
+    assert effects[:5] == [
+        "core_prescriptions.read",
+        "core_pdf_copies.open",
+        "core_pdf_copies.note",
+        "ledger.record_and_recheck",
+        "core_prescriptions.read",  # the mirror's
+    ]
+
+
 def test_one_that_must_wait_does_not_hold_up_the_others(to: MemoryClients) -> None:
     late = f"s3://{BUCKET}/late.pdf"
     to.pdfs.errors[late] = TransientError("aws_accessdenied")
@@ -253,14 +272,14 @@ def test_a_revoked_prescription_is_marked_hidden_and_never_announced(
     to: MemoryClients, send: Send
 ) -> None:
     send("prescription-changed", ref(to))
-    told = len(to.bus.of("prescription-indexed"))
+    forwarded = len(to.bus.of("prescription-mirrored"))
     prescribe(to, summary=SUMMARY | {"status": "revoked"})
     send("prescription-changed", ref(to))
     row = mirror(to)
     assert row is not None
     assert (row["revoked"], row["file_url"]) == (True, None)
     assert (chunks(to), to.files.files) == ([], {})
-    assert len(to.bus.of("prescription-indexed")) == told
+    assert len(to.bus.of("prescription-mirrored")) == forwarded
     assert standing(to, "mirror_prescription").error_code == "prescription_revoked"
 
 
@@ -289,7 +308,7 @@ def test_hiding_is_the_first_effect_of_a_revocation_or_deletion(
     assert to.files.files == {}
 
 
-def test_an_index_under_way_cannot_announce_what_is_revoked_meanwhile(
+def test_an_index_under_way_leaves_nothing_of_what_is_revoked_meanwhile(
     to: MemoryClients, send: Send
 ) -> None:
     def revoke(moment: str, name: str) -> None:
@@ -303,6 +322,19 @@ def test_an_index_under_way_cannot_announce_what_is_revoked_meanwhile(
     row = mirror(to)
     assert row is not None
     assert (row["revoked"], chunks(to)) == (True, [])
+
+
+def test_a_late_event_of_the_index_does_not_pass_on_what_is_revoked(
+    to: MemoryClients, send: Send
+) -> None:
+    old = ref(to)
+    send("prescription-changed", old)
+    prescribe(to, summary=SUMMARY | {"status": "revoked"})
+    send("prescription-changed", ref(to))
+    send("prescription-mirrored", old)
+    assert standing(to, "index_prescription").error_code == "prescription_revoked"
+    assert standing(to, "index_prescription").state not in FORWARDED
+    assert chunks(to) == []
 
 
 def test_a_prescription_that_is_valid_again_is_whole_again(to: MemoryClients, send: Send) -> None:

@@ -58,13 +58,12 @@ def standing(to: MemoryClients, key: str = "rx1") -> LedgerRow:
 
 
 def test_a_prescription_is_mirrored_for_its_patient(to: MemoryClients, send: Send) -> None:
-    given = prescribe(to, pdf_url="s3://prescriptions/rx1.pdf")
-    send("prescription-changed", given)
+    send("prescription-changed", prescribe(to))
     row = mirror(to)
     assert row is not None
     assert (row["patient_id"], row["type"], row["origin"]) == ("u1", "prescription", "core")
     assert (row["text"], row["structured_json"]) == (TEXT, SUMMARY)
-    assert (row["file_url"], row["source_version"]) == ("s3://prescriptions/rx1.pdf", given.version)
+    assert (row["file_url"], row["source_version"]) == (None, ref(to).version)
     assert len(to.bus.of("prescription-mirrored")) == 1
 
 
@@ -167,7 +166,7 @@ def test_a_hundred_prescriptions_take_one_round_trip_per_store(
     effects: list[str] = []
     for place in to.places[:2]:
         place.hook = lambda moment, name: effects.append(name) if moment == "before" else None
-    send("prescription-changed", *refs)
+    send("prescription-pdf-copied", *refs)
     assert effects[:3] == [
         "core_prescriptions.read",
         "supabase_documents.mirror",

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from shared import settings
-from shared.errors import TransientError
+from shared.errors import ContendedError, TransientError
 from shared.events import Ref
 from shared.ids import user_id
 from shared.models import AuthUser
@@ -175,7 +175,7 @@ def test_an_auth_user_created_by_a_racing_delivery_is_met_and_brought_up_to_date
 
     faults.at(to.memory_supabase, "supabase_users.find", race, moment="after")
     send("user-stored", ref())
-    assert to.bus.refusals == [("mirror_user", "supabase_phone_exists")]
+    assert to.bus.refusals == []
     assert auth(to).email == EMAIL
     assert auth(to).app_metadata["firebase_uid"] == "u1"
     assert standing(to).state == "done"
@@ -209,3 +209,62 @@ def test_a_supabase_that_times_out_is_tried_again_with_one_effect(
     assert to.bus.refusals == [("mirror_user", "supabase_unreachable")]
     assert len(to.memory_supabase.auth_users) == 1
     assert standing(to).state == "done"
+
+
+def test_a_contact_taken_between_look_and_write_becomes_a_conflict_at_once(
+    to: MemoryClients, send: Send
+) -> None:
+    """GoTrue answers 500 to a change whose contact is taken, and does not say so."""
+    send("user-stored", ref())
+    other = "5d1f0c6e-0000-4000-8000-000000000001"
+
+    def take() -> None:
+        to.memory_supabase.hook = no_hook
+        to.supabase_users.create(other, {"phone": "+919876543211"})
+
+    put(to, phone="+919876543211", role="DOCTOR")
+    faults.at(to.memory_supabase, "supabase_users.find", take, moment="after")
+    send("user-stored", ref())
+    assert to.bus.refusals == []
+    assert standing(to).state == "conflict"
+    assert to.memory_core.open_conflicts == {("user", "u1", "mirror_user", "phone"): other}
+    assert auth(to).app_metadata["role"] == "DOCTOR"
+    assert auth(to).phone is None  # the old one is not the user's any more
+
+
+def test_an_auth_user_deleted_between_look_and_write_is_made_again(
+    to: MemoryClients, send: Send
+) -> None:
+    send("user-stored", ref())
+    put(to, role="DOCTOR")
+    faults.at(
+        to.memory_supabase,
+        "supabase_users.find",
+        to.memory_supabase.auth_users.clear,
+        moment="after",
+    )
+    send("user-stored", ref())
+    assert auth(to).app_metadata["role"] == "DOCTOR"
+    assert standing(to).state == "done"
+
+
+def test_a_refusal_that_stays_unexplained_is_retried_by_the_bus_and_ends_parked(
+    to: MemoryClients, send: Send
+) -> None:
+    error = ContendedError("supabase_unexpected_failure")
+    faults.fail(to.memory_supabase, "supabase_users.create", error, times=1000)
+    send("user-stored", ref())
+    assert {code for _, code in to.bus.refusals} == {"supabase_unexpected_failure"}
+    assert (standing(to).state, standing(to).error_code) == (
+        "parked",
+        "supabase_unexpected_failure",
+    )
+
+
+def test_a_contact_that_core_has_but_that_cannot_be_read_is_not_released(
+    to: MemoryClients, send: Send
+) -> None:
+    send("user-stored", ref())
+    put(to, phone="98765")
+    send("user-stored", ref())
+    assert auth(to).phone == PHONE[1:]

@@ -175,3 +175,50 @@ def test_what_the_sync_wrote_is_not_announced_again_by_the_outbox(
     to.firebase.sign_up("u1", phone="+919876543210")
     send("user-changed", Ref("user", "u1"))
     assert to.memory_core.outbox.unsent() == {}
+
+
+def test_a_contact_that_moved_between_two_accounts_of_a_batch_is_no_conflict(
+    to: MemoryClients, send: Send
+) -> None:
+    to.firebase.sign_up("u2", phone="+919876543210", email="asha@example.com")
+    to.firebase.sign_up("u3", phone="+919876543211")
+    send("user-changed", Ref("user", "u2"), Ref("user", "u3"))
+    to.firebase.sign_up("u2", email="asha@example.com")
+    to.firebase.sign_up("u1", phone="+919876543210")
+    send("user-changed", Ref("user", "u1"), Ref("user", "u2"), Ref("user", "u3"))
+    assert (user(to, "u1")["phone"], user(to, "u2")["phone"]) == ("+919876543210", None)
+    assert to.memory_core.open_conflicts == {}
+    phones = {
+        a.app_metadata["firebase_uid"]: a.phone for a in to.memory_supabase.auth_users.values()
+    }
+    assert phones == {"u1": "919876543210", "u2": None, "u3": "919876543211"}
+
+
+def test_two_accounts_that_swap_their_phones_are_both_right_in_the_end(
+    to: MemoryClients, send: Send
+) -> None:
+    to.firebase.sign_up("u1", phone="+919876543210")
+    to.firebase.sign_up("u2", phone="+919876543211")
+    send("user-changed", Ref("user", "u1"), Ref("user", "u2"))
+    to.firebase.sign_up("u1", phone="+919876543211")
+    to.firebase.sign_up("u2", phone="+919876543210")
+    send("user-changed", Ref("user", "u1"), Ref("user", "u2"))
+    assert user(to, "u1")["phone"] == "+919876543211"
+    assert user(to, "u2")["phone"] == "+919876543210"
+    phones = {
+        a.app_metadata["firebase_uid"]: a.phone for a in to.memory_supabase.auth_users.values()
+    }
+    assert phones == {"u1": "919876543211", "u2": "919876543210"}
+    assert to.memory_core.open_conflicts == {}
+
+
+def test_a_contact_taken_off_the_account_leaves_the_mirror_too(
+    to: MemoryClients, send: Send
+) -> None:
+    to.firebase.sign_up("u1", phone="+919876543210", email="asha@example.com")
+    send("user-changed", Ref("user", "u1"))
+    to.firebase.sign_up("u1", email="asha@example.com")
+    send("user-changed", Ref("user", "u1"))
+    (auth,) = to.memory_supabase.auth_users.values()
+    assert (auth.phone, auth.email) == (None, "asha@example.com")
+    assert not auth.phone_confirmed

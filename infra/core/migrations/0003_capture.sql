@@ -32,7 +32,8 @@ begin
   for watched in
     select * from (values
       ('users', 'user', 'firebase_uid'),
-      ('prescriptions', 'prescription', 'id')
+      ('prescriptions', 'prescription', 'id'),
+      ('appointments', 'appointment', 'id')
     ) w(tab, kind, key)
   loop
     execute format('create trigger sync_inserted after insert on public.%I referencing new table as'

@@ -8,19 +8,23 @@ from __future__ import annotations
 
 import argparse
 import json
+import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from infra.local.demo import claims
 from infra.local.demo.apps import Backend, EdgeFunction, PatientApp
 from infra.local.demo.changes import amend
 from infra.local.demo.compare import disagreements
+from infra.local.demo.compare_notices import count_pushes, notice_disagreements, rows_of
 from infra.local.demo.compare_search import copied
 from infra.local.demo.people import papers, people, summary
 from infra.local.demo.stores import Stores, read
 from infra.local.demo.timing import Chain, chains
-from infra.local.processes import StartError
+from infra.local.demo.visits import Told, make_visits
+from infra.local.processes import StartError, base_environment
 from infra.local.stack import REPOSITORY, Stack
 from infra.local.toolchain import ToolMissingError, say
 from shared import catalog
@@ -41,45 +45,70 @@ def main() -> int:
         parser.error("--patients must be at least 1")
     try:
         with Stack() as stack:
-            return demonstrate(stack.describe(), arguments.patients)
+            return demonstrate(stack.describe(), arguments.patients, stack.settings())
     except (ToolMissingError, StartError) as error:
         print(f"demo: {error}\n(logs of the local stack: build/stack-logs)", file=sys.stderr)
         return 1
 
 
-def demonstrate(stack: dict[str, Any], patients: int) -> int:
+def demonstrate(stack: dict[str, Any], patients: int, settings: Mapping[str, str]) -> int:
     """Act, wait, compare, report."""
     began = time.monotonic()
-    act(stack, patients)
     progress = CoreProgress(CoreDatabase(stack["core_dsn"]))
-    wait_until_quiet(lambda: _open(progress, stack), timeout_s=60 + patients)
-    amend(stack)
-    counts = wait_until_quiet(lambda: _open(progress, stack), timeout_s=60)
+
+    def settle() -> dict[str, int]:
+        return wait_until_quiet(lambda: _open(progress, stack), timeout_s=60 + patients)
+
+    told = act(stack, patients, settle)
+    settle()
+    told += amend(stack)
+    settle()
+    decided = claims.decide(stack)
+    counts = settle()
     stores = read(stack)
-    found = disagreements(stores)
+    found = disagreements(stores) + notice_disagreements(stores, told)
     result = _result(stores, patients, found, counts, time.monotonic() - began)
+    result |= {"profiles": len(stores.profiles), "conflicts": decided, "drift": drift(settings)}
     _table(chains(stack))
     for line in found[:20]:
         print(f"  disagrees: {line}")
     RESULT.parent.mkdir(exist_ok=True)
     RESULT.write_text(json.dumps(result, indent=2) + "\n")
-    agreed = not (result["disagreements"] or result["parked"] or result["pending"])
+    undecided = counts["conflicts"]
+    agreed = not (
+        undecided or any(result[key] for key in ("disagreements", "parked", "pending", "drift"))
+    )
     print(
         f"\n{'The three stores agree.' if agreed else 'The stores do NOT agree.'}"
         f" {result['users']} users, {result['documents']} documents,"
         f" {result['medications']} medications, {result['prescriptions']} prescriptions,"
-        f" {result['rag_chunks']} chunks in {result['seconds']} s (build/demo.json)"
+        f" {result['rag_chunks']} chunks, {result['appointments_shown']} appointments,"
+        f" {result['notifications']} notifications ({result['pushes']} pushes)"
+        f" in {result['seconds']} s (build/demo.json)"
     )
     return 0 if agreed else 1
 
 
-def act(stack: dict[str, Any], patients: int) -> None:
-    """Do what the apps do, all chains at once."""
+def drift(settings: Mapping[str, str]) -> int:
+    """Return how many comparisons of the sync's own reconciliation find something."""
+    command = [sys.executable, "-m", "infra.reconcile", "--dry-run", "--grace", "0"]
+    done = subprocess.run(
+        command, env=base_environment(**settings), cwd=REPOSITORY, check=False, text=True,
+        stdout=subprocess.PIPE,
+    )  # fmt: skip
+    print("\nreconciliation\n" + "".join(f"  {line}\n" for line in done.stdout.splitlines()))
+    return done.returncode
+
+
+def act(stack: dict[str, Any], patients: int, settle: Callable[[], dict[str, int]]) -> list[Told]:
+    """Do what the apps do, all chains at once; return what patients are to be told of visits."""
     app, edge, backend = PatientApp(stack), EdgeFunction(stack), Backend(stack)
     for number in range(DOCTORS):
         backend.add_doctor(f"doctor-{number}")
     uids: list[str] = []
-    for number, person in enumerate(people(patients)):
+    crowd = people(patients)
+    claims.type_in(backend, crowd)
+    for number, person in enumerate(crowd):
         uid = app.sign_up(person)
         uids.append(uid)
         sent = papers(uid, number)
@@ -88,12 +117,15 @@ def act(stack: dict[str, Any], patients: int) -> None:
             edge.index(paper)
         if (number + 1) % 10 == 0 or number + 1 == patients:
             say(f"{number + 1} of {patients} patients signed up and sent their documents")
+    claims.change(app, crowd, uids)
     _wait(lambda: backend.knows(uids) == patients, 60, "every patient to be in core")
     for number, uid in enumerate(uids):
         if number % 3 != 2:
             backend.prescribe(uid, f"doctor-{number % DOCTORS}", f"prescription-{number}",
                               summary(number), printed=number % 5 != 4)  # fmt: skip
-    say("doctors have written their prescriptions; waiting for the chains to fall quiet")
+    say("doctors have written their prescriptions; now appointments are booked, moved, cancelled")
+    doctors = [f"doctor-{number}" for number in range(DOCTORS)]
+    return make_visits(stack, uids, doctors, settle)
 
 
 def _open(progress: CoreProgress, stack: dict[str, Any]) -> dict[str, int]:
@@ -149,6 +181,9 @@ def _result(
         "prescriptions": len(stores.prescriptions),
         "supabase_documents": len(stores.uploads) + len(stores.mirrors),
         "rag_chunks": len(stores.chunks),
+        "appointments_shown": rows_of(stores.shown_appointments, "doctors/"),
+        "notifications": len(stores.notifications),
+        "pushes": count_pushes(stores),
         "pdfs_copied": copied(stores),
         "disagreements": len(found),
         "parked": counts["parked"],

@@ -29,6 +29,9 @@ _DOCTOR = """
 insert into doctors (id, user_id, first_name, last_name, specialties)
 values (%(doctor)s, %(user)s, 'Demo', 'Doctor', '{general}')
 """
+_TYPED_IN = """
+insert into users (id, role, phone, email) values (%(id)s, 'PATIENT', %(phone)s, %(email)s)
+"""
 _APPOINTMENT = """
 insert into appointments (id, doctor_id, patient_id, start_ts, end_ts, status)
 select %(appointment)s, %(doctor)s, p.id, now(), now() + interval '15 minutes', 'COMPLETED'
@@ -48,16 +51,16 @@ update prescriptions set summary_json = summary_json || '{"status": "revoked"}' 
 
 
 class PatientApp:
-    """Signs patients up and writes their profiles."""
+    """Signs patients up, writes their profiles, changes their phones; doctors' sign-up too."""
 
     def __init__(self, stack: Mapping[str, Any]) -> None:
         self._http = httpx.Client(timeout=30)
         self._project = stack["project_id"]
         self._auth = f"http://{stack['auth_emulator']}/identitytoolkit.googleapis.com/v1"
         self._emulator = f"http://{stack['auth_emulator']}/emulator/v1"
-        self._profiles = (
+        self._documents = (
             f"http://{stack['firestore_emulator']}/v1/projects/{self._project}"
-            "/databases/(default)/documents/users"
+            "/databases/(default)/documents"
         )
 
     def close(self) -> None:
@@ -75,15 +78,27 @@ class PatientApp:
         self.write_profile(uid, token, {"uid": uid, **person.profile})
         return uid
 
-    def _by_phone(self, phone: str) -> tuple[str, str]:
+    def sign_up_doctor(self, email: str, profile: Mapping[str, Any]) -> str:
+        """Create an account, and the profile that the back office writes for it; return the uid."""
+        uid, _ = self._by_email(email)
+        self.write_profile(uid, "owner", profile, "doctors")
+        return uid
+
+    def change_phone(self, old: str, new: str) -> str:
+        """Sign in, change the phone by its code, sign in with it; return the token."""
+        _, token = self._by_phone(old)
+        self._by_phone(new, token)
+        return self._by_phone(new)[1]
+
+    def _by_phone(self, phone: str, token: str | None = None) -> tuple[str, str]:
+        """Sign in with a phone's code, or with a token give its account this phone."""
         body = {"phoneNumber": phone, "recaptchaToken": "any"}
         session = self._post("accounts:sendVerificationCode", body)["sessionInfo"]
         url = f"{self._emulator}/projects/{self._project}/verificationCodes"
         codes = self._http.get(url).raise_for_status().json()["verificationCodes"]
         code = next(c["code"] for c in reversed(codes) if c["sessionInfo"] == session)
-        answer = self._post(
-            "accounts:signInWithPhoneNumber", {"sessionInfo": session, "code": code}
-        )
+        proof = {"sessionInfo": session, "code": code} | ({"idToken": token} if token else {})
+        answer = self._post("accounts:signInWithPhoneNumber", proof)
         return answer["localId"], answer["idToken"]
 
     def _by_email(self, email: str) -> tuple[str, str]:
@@ -99,13 +114,19 @@ class PatientApp:
         )
         return answer.raise_for_status().json()["localId"]
 
-    def write_profile(self, uid: str, token: str, profile: Mapping[str, Any]) -> None:
-        """Write users/{uid} in Firestore as the signed-in patient."""
+    def write_profile(
+        self, uid: str, token: str, profile: Mapping[str, Any], collection: str = "users"
+    ) -> None:
+        """Write the document of a uid in Firestore, as whoever the token signs in."""
         self._http.patch(
-            f"{self._profiles}/{uid}",
+            f"{self._documents}/{collection}/{uid}",
             json={"fields": {name: firestore_value(value) for name, value in profile.items()}},
             headers={"Authorization": f"Bearer {token}"},
         ).raise_for_status()
+
+    def delete_profile(self, uid: str) -> None:
+        """Delete users/{uid} in Firestore."""
+        self._http.delete(f"{self._documents}/users/{uid}", headers=_OWNER).raise_for_status()
 
     def _post(self, method: str, body: Mapping[str, Any]) -> dict[str, Any]:
         answer = self._http.post(f"{self._auth}/{method}", params=_KEY, json=body)
@@ -200,6 +221,11 @@ class Backend:
         with psycopg.connect(self._dsn) as connection:
             connection.execute(_DOCTOR_USER, values)
             connection.execute(_DOCTOR, values)
+
+    def type_in(self, user: str, phone: str | None, email: str | None) -> None:
+        """Insert a patient's user at the front desk, before the patient has an account."""
+        with psycopg.connect(self._dsn) as connection:
+            connection.execute(_TYPED_IN, {"id": user, "phone": phone, "email": email})
 
     def prescribe(
         self,

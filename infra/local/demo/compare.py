@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
+from infra.local.demo import profiles
 from infra.local.demo.compare_search import files, upload_chunks
 from infra.local.demo.stores import Row, Stores
 
@@ -21,6 +22,7 @@ def disagreements(stores: Stores) -> list[str]:
     """Return what the stores disagree on; nothing when they agree."""
     return [
         *_users(stores),
+        *_profiles(stores),
         *_documents(stores),
         *_prescriptions(stores),
         *upload_chunks(stores),
@@ -63,6 +65,12 @@ def _mirror(
     ids = {"firebase_uid": uid, "postgres_id": user["id"], "role": user["role"]}
     yield from _fields(f"app_metadata of {uid}", ids, mirror["app_metadata"])
     yield from _fields(f"user_metadata of {uid}", ids, mirror["user_metadata"])
+
+
+def _profiles(stores: Stores) -> Iterator[str]:
+    names = {u["app_metadata"].get("firebase_uid"): u["user_metadata"].get("name")
+             for u in stores.auth_users}  # fmt: skip
+    return profiles.disagreements(stores.profiles, stores.doctor_profiles, stores.profiled, names)
 
 
 def _documents(stores: Stores) -> Iterator[str]:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
+from infra.local.demo.profiles import spelled
+
 NAMES = (
     ("Asha", "Verma"), ("Ravi", "Menon"), ("मीरा", "शर्मा"), ("Fatima", "Sheikh"),
     ("முருகன்", "ராஜா"), ("Anaïs", "Lefèvre"), ("Nguyễn", "Thảo"), ("O'Brien", "Kiran"),
@@ -43,7 +45,7 @@ def people(count: int, seed: int = 7) -> list[Person]:
 def _person(number: int, rng: random.Random) -> Person:
     first, last = NAMES[number % len(NAMES)]
     sign_in = ("phone", "phone", "phone", "email", "both")[number % 5]
-    profile: dict[str, Any] = {"firstName": first, "lastName": last, "language": "en"}
+    profile: dict[str, Any] = {"language": "en"}
     if rng.random() < 0.7:
         profile["dob"] = (
             f"{rng.randint(1940, 2015)}-{rng.randint(1, 12):02}-{rng.randint(1, 28):02}"
@@ -52,6 +54,11 @@ def _person(number: int, rng: random.Random) -> Person:
         profile["allergies"] = rng.choice(["pollen", ["dust", "pollen"], []])
     if rng.random() < 0.6:
         profile["consentNotifications"] = rng.random() < 0.8
+    profile |= spelled(number, first, last)
+    if number % 7 == 3:
+        profile["fcmTokens"] = [f"demo-phone-{number}", f"demo-tablet-{number}"]
+    elif number % 7 != 6:
+        profile["fcmToken"] = f"demo-phone-{number}"
     return Person(
         first,
         last,

@@ -4,24 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from statistics import quantiles
 from typing import Any, LiteralString
 
 import psycopg
 
-from infra.local.demo.stores import accounts
+from infra.local.demo.stores import accounts, firestore_documents
 
 LAST_STEP = {
     "users": ("user", "admit_user"),
+    "profiles": ("user", "store_profile"),
     "documents": ("document", "index_document"),
     "prescriptions": ("prescription", "index_prescription"),
+    "appointments": ("appointment", "show_appointment"),
 }
 _COMMITTED = (
     "select key, extract(epoch from changed_at)::float8 from sync.outbox where kind = %(kind)s"
 )
+# An appointment changes several times; what counts is its last change.
 _FINISHED = """
-select key, extract(epoch from min(at))::float8 from sync.journal
-where kind = %(kind)s and step = %(step)s and state = 'done' group by key
+select j.key, extract(epoch from min(j.at))::float8 from sync.journal j
+left join sync.outbox o on j.kind = 'appointment' and o.kind = j.kind and o.key = j.key
+where j.kind = %(kind)s and j.step = %(step)s and j.state = 'done'
+  and j.source_version >= coalesce(o.version, 0)
+group by j.key
 """
 _PARKED = "select count(distinct key) from sync.ledger where kind = %(kind)s and state = 'parked'"
 
@@ -43,8 +50,13 @@ def chains(stack: Mapping[str, Any]) -> list[Chain]:
     core, supabase = stack["core_dsn"], stack["supabase_dsn"]
     began = {
         "users": {a["localId"]: int(a["createdAt"]) / 1000 for a in accounts(stack)},
+        "profiles": {
+            d["name"].rpartition("/")[2]: datetime.fromisoformat(d["createTime"]).timestamp()
+            for d in firestore_documents(stack, "users")
+        },
         "documents": _times(supabase, _COMMITTED, {"kind": "document"}),
         "prescriptions": _times(core, _COMMITTED, {"kind": "prescription"}),
+        "appointments": _times(core, _COMMITTED, {"kind": "appointment"}),
     }
     return [_chain(core, name, starts) for name, starts in began.items()]
 

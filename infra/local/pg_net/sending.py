@@ -1,4 +1,10 @@
-"""Sending one queued request, and the faults that sending can suffer."""
+"""
+Sending one queued request, and the faults that sending can suffer.
+
+As upstream: redirects are followed, the queued headers go out with pg_net's User-Agent, every
+outcome becomes one response row. Differs: the timeout counts for connecting and for each read,
+not for the whole request; the texts of rarer errors are not libcurl's.
+"""
 
 from __future__ import annotations
 

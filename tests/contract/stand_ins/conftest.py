@@ -59,8 +59,8 @@ class Project:
 
     url: str
     dsn: str
-    service_key: str = field(default_factory=lambda: secrets.token_urlsafe(16))
-    anon_key: str = field(default_factory=lambda: secrets.token_urlsafe(16))
+    service_key: str = field(default_factory=lambda: secrets.token_hex(16))
+    anon_key: str = field(default_factory=lambda: secrets.token_hex(16))
 
     @contextlib.contextmanager
     def client(self, key: str, token: str = "") -> Generator[Client]:
@@ -90,8 +90,15 @@ class StandIn:
     def start(self) -> StandIn:
         """Start it (again) and wait until it is ready."""
         self.spawn()
-        until(lambda: self.says in self.log.read_text(), seconds=60)
+        until(self.is_ready, seconds=60)
         return self
+
+    def is_ready(self) -> bool:
+        """Tell whether it said so; fails with its log if it ended instead."""
+        log = self.log.read_text()
+        assert self.process is not None
+        assert self.process.poll() is None, f"it ended:\n{log}"
+        return self.says in log
 
     def spawn(self) -> None:
         """Start it without waiting."""

@@ -165,14 +165,28 @@ def test_it_answers_503_while_the_database_is_away_and_recovers(
     process.end()
 
 
+def test_a_restart_of_the_database_between_two_requests_goes_unnoticed(
+    launcher: Launcher, server: Server
+) -> None:
+    project, process = launcher.supabase(server.dsn)
+    process.start()
+    with project.client(project.service_key) as client:
+        for _ in range(2):
+            assert client.auth.admin.list_users() == []
+            assert code_of(client.table("any").select("*")) == "PGRST205"
+            server.process.stop()
+            server.start()
+    process.end()
+
+
 def test_started_before_its_database_it_waits_for_it(launcher: Launcher, server: Server) -> None:
     server.process.stop()
     _, process = launcher.supabase(server.dsn)
     process.spawn()
     until(lambda: "waiting for the database" in process.log.read_text())
-    assert process.says not in process.log.read_text()
+    assert not process.is_ready()
     server.start()
-    until(lambda: process.says in process.log.read_text())
+    until(process.is_ready)
     process.end()
 
 

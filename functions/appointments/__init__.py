@@ -1,0 +1,3 @@
+"""Core appointments -> Firestore -> the patient's notification."""
+
+from __future__ import annotations

@@ -1,0 +1,75 @@
+"""
+Tell a patient that an uploaded document has been read, or reads differently now.
+
+On:         document-stored
+Does:       compares what the document says with what the patient was told; lays a note into the
+            inbox and pushes to the patient's devices
+Emits:      nothing, the chain's end
+Safe twice: a piece of news is claimed once, under the version it came with; a push that is sent
+            again replaces itself on the device
+Gives up:   the push service refuses the message: parked. Without consent or a device there is the
+            note alone; what is older than a week is no news
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Protocol
+
+from shared import settings
+from shared.models import Paper
+from shared.notifying import Inboxes, Messaging, Notifications, notify
+from shared.outcomes import Outcomes
+from shared.paper_news import news_of, untold
+from shared.runtime import step
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from shared.clients import Clients
+    from shared.runner import Batch
+
+
+class Papers(Protocol):
+    """Core documents."""
+
+    def documents(self, ids: Sequence[str]) -> dict[str, Paper]: ...
+
+
+def notify_documents(
+    batch: Batch,
+    *,
+    papers: Papers,
+    notifications: Notifications,
+    inboxes: Inboxes,
+    messaging: Messaging,
+    namespace: UUID,
+    now: datetime,
+) -> Outcomes:
+    """Tell the patients of a batch's documents what is new."""
+    found = papers.documents([ref.key for ref in batch.refs])
+    told = notify(
+        batch,
+        "document",
+        news_of(found, now),
+        notifications=notifications,
+        inboxes=inboxes,
+        messaging=messaging,
+        namespace=namespace,
+    )
+    return Outcomes(told.recorded, untold(batch, found))
+
+
+@step
+def notify_document(batch: Batch, to: Clients) -> Outcomes:
+    """Entry point: see the card above."""
+    return notify_documents(
+        batch,
+        papers=to.core_papers,
+        notifications=to.core_notifications,
+        inboxes=to.inboxes,
+        messaging=to.messaging,
+        namespace=settings.id_namespace(),
+        now=datetime.now(UTC),
+    )

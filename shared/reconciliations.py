@@ -1,0 +1,56 @@
+"""Every comparison put together with the stores it needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+
+from shared import catalog, settings
+from shared.digests import AccountTable, Side, Table
+from shared.events import Ref, events, new_traceparent
+from shared.projections import PROJECTIONS, Projection
+from shared.reconciling import GRACE_S, Reconciliation
+from shared.stores.core_digests import CoreDigests
+from shared.stores.core_findings import CoreFindings
+from shared.stores.supabase_digests import SupabaseDigests
+
+if TYPE_CHECKING:
+    from shared.clients import Clients
+
+
+def reconciliation(name: str, to: Clients, *, grace_s: float = GRACE_S) -> Reconciliation:
+    """Return the comparison of this name, ready to run."""
+    projection = PROJECTIONS[name]
+    return Reconciliation(
+        projection,
+        source=_side(projection, projection.source, to),
+        target=_side(projection, projection.target, to),
+        findings=CoreFindings(to.core),
+        announce=announcer(projection.source, projection.kind, to),
+        name=partial(projection.target_entity, settings.id_namespace()),
+        grace_s=grace_s,
+    )
+
+
+def announcer(place: str, kind: str, to: Clients) -> Callable[[Sequence[str]], object]:
+    """Return what makes a place announce entities of a kind again."""
+    if place == "core":
+        return lambda keys: to.core_outbox.announce_again(kind, keys)
+    if place == "supabase":
+        return lambda keys: to.supabase_outbox.announce_again(kind, keys)
+    topic = catalog.load().announced_by(place)[kind]
+
+    def publish(keys: Sequence[str]) -> None:
+        refs = [Ref(kind, key) for key in keys]
+        to.publish(events(topic, refs, new_traceparent()))
+
+    return publish
+
+
+def _side(projection: Projection, place: str, to: Clients) -> Side:
+    if place == "core":
+        return Table(CoreDigests(to.core), projection.name)
+    if place == "supabase":
+        return Table(SupabaseDigests(to.supabase), projection.name)
+    return AccountTable(to.accounts.page)

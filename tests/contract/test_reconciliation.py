@@ -1,0 +1,294 @@
+"""
+Reconciliation on real databases: whatever the triggers and the outbox did not see is found,
+repaired by the ordinary chain, and found no more.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from shared import settings
+from shared.document_reading import TYPES
+from shared.ids import prescription_document_id
+from shared.orphans import OrphanError, remove
+from shared.projections import bucket, hash64
+from shared.reconciliations import reconciliation
+from shared.stores.core import CoreDatabase
+from shared.stores.core_findings import Finding
+from shared.stores.supabase import Supabase
+from tests.contract.real_stores import RealStores, Sql
+
+DOC = [str(UUID(int=number + 1)) for number in range(4)]
+MEDICINE = {"medications": [{"name": "Demoxil", "strength": "5 mg", "dose": 1.50}]}
+
+
+@pytest.fixture(name="to")
+def _to(core: CoreDatabase, sql: Sql, supabase: Supabase, supabase_sql: Sql) -> RealStores:
+    return RealStores(core, sql, supabase, supabase_sql)
+
+
+@pytest.fixture(name="agreed")
+def _agreed(to: RealStores) -> RealStores:
+    """Two patients, three documents and two prescriptions, in agreement."""
+    to.sign_up("u1", email="asha@example.com", phone="+919811122233")
+    to.sign_up("u2", phone="+919811122234", verified=False)
+    to.reconcile("users")
+    to.run()
+    to.upload(DOC[0], "u1", MEDICINE)
+    to.upload(DOC[1], "u1", '{"medications": [{"name": "Testamol", "strength": "2.50 mg"}]}')
+    to.upload(DOC[2], "u2", kind=" Report ")
+    to.prescribe("rx1", "u1", diagnosis="rest", follow_up_days=7.0)
+    to.prescribe("rx2", "u2")
+    to.run()
+    assert to.core_sql.execute("select key from sync.ledger where state <> 'done'").fetchall() == []
+    return to
+
+
+def drift(to: RealStores, name: str) -> set[tuple[str, str, str | None, bool]]:
+    _, found = to.reconcile(name)
+    return {(f.class_, f.key, f.code, f.repaired) for f in found}
+
+
+NAMES = ("users", "auth_users", "documents", "prescriptions")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_clean_run_changes_nothing_but_its_own_row(agreed: RealStores, name: str) -> None:
+    def state() -> Any:
+        queries = ("select * from sync.outbox order by kind, key", "select * from sync.ledger")
+        return [
+            agreed.core_sql.execute(q).fetchall() for q in queries
+        ], agreed.supabase_sql.execute("select * from sync.outbox order by key").fetchall()
+
+    agreed.reconcile(name)
+    before, published = state(), len(agreed.bus.published)
+    run = agreed.core_sql.execute("select count(*) as n from sync.reconcile_runs").fetchone()
+    report, found = reconciliation(name, agreed, grace_s=0).run()
+    assert (found, report.found, report.repaired, report.rows_read) == ([], 0, 0, 0)
+    assert report.source_rows == report.target_rows >= 2
+    assert (state(), len(agreed.bus.published)) == (before, published)
+    after = agreed.core_sql.execute("select count(*) as n from sync.reconcile_runs").fetchone()
+    assert run is not None
+    assert after == {"n": run["n"] + 1}
+
+
+DAMAGE: dict[str, tuple[str, Callable[[RealStores], object], str, str]] = {
+    "an account that never reached core": (
+        "users", lambda to: to.sign_up("u3", email="new@example.com"), "missing", "u3"),
+    "an e-mail changed in Firebase, which has no event": (
+        "users", lambda to: to.sign_up("u1", email="later@example.com",
+                                       phone="+919811122233"), "stale", "u1"),
+    "a phone that somebody edited in core": (
+        "users", lambda to: to.at_core("update users set phone = '+919800000000'"
+                                       " where firebase_uid = 'u2'"), "stale", "u2"),
+    "a patient row that went": (
+        "users", lambda to: to.at_core("delete from patients where user_id = (select id from users"
+                                       " where firebase_uid = 'u2')"), "stale", "u2"),
+    "a claim that went": (
+        "users", lambda to: to.accounts.set_claims("u1", {}), "stale", "u1"),
+    "an auth user that went": (
+        "auth_users", lambda to: to.supabase_sql.execute("delete from auth.users where phone ="
+                                                          " '919811122234'"), "missing", "u2"),
+    "metadata that was edited": (
+        "auth_users", lambda to: to.at_supabase(
+            "update auth.users set raw_app_meta_data = raw_app_meta_data ||"
+            " '{\"role\": \"DOCTOR\"}' where phone = '919811122233'"), "stale", "u1"),
+    "a document that went from core": (
+        "documents", lambda to: to.at_core("delete from documents where id = %(id)s", id=DOC[0]),
+        "missing", DOC[0]),
+    "a text that was edited in core": (
+        "documents", lambda to: to.at_core("update documents set text = 'x' where id = %(id)s",
+                                           id=DOC[1]), "stale", DOC[1]),
+    "a medicine that went from core": (
+        "documents", lambda to: to.at_core("delete from medications where document_id = %(id)s",
+                                           id=DOC[0]), "stale", DOC[0]),
+    "an upload changed past its trigger": (
+        "documents", lambda to: to.at_supabase("update documents set text = 'y' where id = %(id)s",
+                                               id=DOC[2]), "stale", DOC[2]),
+    "a mirror that went": (
+        "prescriptions", lambda to: to.at_supabase("delete from documents where id = %(id)s",
+                                                   id=mirror("rx1")), "missing", "rx1"),
+    "a mirror that was edited": (
+        "prescriptions", lambda to: to.at_supabase(
+            "update documents set structured_json = '{}' where id = %(id)s", id=mirror("rx1")),
+        "stale", "rx1"),
+    "a chunk that went": (
+        "prescriptions", lambda to: to.at_supabase("delete from rag_chunks where document_id ="
+                                                   " %(id)s", id=mirror("rx2")), "stale", "rx2"),
+    "a prescription changed past its trigger": (
+        "prescriptions", lambda to: to.at_core("update prescriptions set summary_json ="
+                                               " '{\"diagnosis\": \"walk\"}' where id = 'rx2'"),
+        "stale", "rx2"),
+}  # fmt: skip
+
+
+def mirror(prescription: str) -> str:
+    return prescription_document_id(settings.id_namespace(), prescription)
+
+
+@pytest.mark.parametrize("what", DAMAGE)
+def test_drift_is_found_repaired_and_found_no_more(agreed: RealStores, what: str) -> None:
+    name, damage, class_, key = DAMAGE[what]
+    damage(agreed)
+    assert drift(agreed, name) == {(class_, key, None, True)}
+    agreed.run()
+    assert [drift(agreed, other) for other in NAMES] == [set(), set(), set(), set()]
+
+
+def test_a_dry_run_reports_and_leaves_everything_as_it_is(agreed: RealStores) -> None:
+    agreed.at_core("delete from documents where id = %(id)s", id=DOC[0])
+    for _ in range(2):
+        _, found = agreed.reconcile("documents", dry_run=True)
+        assert [replace(f, seen="") for f in found] == [Finding("document", DOC[0], "missing")]
+    agreed.run()
+    assert agreed.at_core("select 1 from documents where id = %(id)s", id=DOC[0]) == []
+
+
+def test_what_is_under_way_is_no_drift(agreed: RealStores) -> None:
+    agreed.upload(DOC[3], "u1")
+    report, found = agreed.reconcile("documents")
+    assert (found, report.in_flight) == ([], 1)
+    agreed.run()
+    agreed.at_core("delete from documents where id = %(id)s", id=DOC[3])
+    report, found = agreed.reconcile("documents", grace_s=3600)
+    assert (found, report.in_flight) == ([], 1)
+    assert drift(agreed, "documents") == {("missing", DOC[3], None, True)}
+
+
+def test_a_sign_up_of_just_now_is_left_to_its_trigger(agreed: RealStores) -> None:
+    agreed.sign_up("u3", email="new@example.com")
+    agreed.firebase.created_at["u3"] = time.time()
+    report, found = agreed.reconcile("users", grace_s=60)
+    assert (found, report.in_flight) == ([], 1)
+
+
+def test_what_is_parked_waits_for_a_person(agreed: RealStores) -> None:
+    agreed.upload(DOC[3], "u1", kind="tax return")
+    agreed.run()
+    assert drift(agreed, "documents") == {("missing", DOC[3], "parked", False)}
+
+
+def test_a_contact_of_another_account_is_a_conflict(agreed: RealStores) -> None:
+    agreed.sign_up("u3", email="asha@example.com")
+    agreed.reconcile("users")
+    agreed.run()
+    assert drift(agreed, "users") == {("conflict", "u3", None, False)}
+
+
+def test_an_orphan_is_reported_and_removed_only_on_order(agreed: RealStores) -> None:
+    agreed.at_supabase("delete from documents where id = %(id)s", id=DOC[0])
+    agreed.at_supabase("delete from sync.outbox")
+    assert drift(agreed, "documents") == {("orphan", DOC[0], None, False)}
+    assert drift(agreed, "documents") == {("orphan", DOC[0], None, False)}
+    with pytest.raises(OrphanError, match=DOC[1]):
+        remove("documents", [DOC[0], DOC[1]], agreed)
+    with pytest.raises(OrphanError, match="erasing"):
+        remove("users", ["u1"], agreed)
+    for _ in range(3):
+        agreed.age()
+    assert remove("documents", [DOC[0]], agreed) == 1
+    assert agreed.at_core("select 1 from medications where document_id = %(id)s", id=DOC[0]) == []
+    assert drift(agreed, "documents") == set()
+
+
+def test_an_orphan_mirror_is_removed_on_order(agreed: RealStores) -> None:
+    agreed.at_core("delete from prescriptions where id = 'rx1'")
+    assert drift(agreed, "prescriptions") == {("orphan", mirror("rx1"), None, False)}
+    assert remove("prescriptions", [mirror("rx1")], agreed) == 1
+    assert drift(agreed, "prescriptions") == set()
+
+
+@pytest.mark.parametrize("name", ["documents", "prescriptions"])
+def test_a_deletion_whose_event_was_lost_is_carried_out(agreed: RealStores, name: str) -> None:
+    if name == "documents":
+        agreed.supabase_sql.execute("delete from documents where id = %(id)s", {"id": DOC[0]})
+        agreed.supabase_sql.execute("update sync.outbox set sent_at = now()")
+    else:
+        agreed.core_sql.execute("delete from prescriptions where id = 'rx1'")
+        agreed.core_sql.execute("update sync.outbox set sent_at = now()")
+    key = DOC[0] if name == "documents" else "rx1"
+    assert drift(agreed, name) == {("orphan", key, "source_deleted", True)}
+    agreed.run()
+    assert drift(agreed, name) == set()
+
+
+def test_what_a_repair_does_not_remove_is_not_repaired_again_until_it_was_gone(
+    agreed: RealStores,
+) -> None:
+    agreed.at_core("create function spoil() returns trigger language plpgsql as $$ begin"
+                   " new.text := 'spoilt'; return new; end $$")  # fmt: skip
+    agreed.at_core("create trigger spoil before insert or update on documents"
+                   " for each row execute function spoil()")  # fmt: skip
+    agreed.at_core("update documents set text = 'x' where id = %(id)s", id=DOC[0])
+    assert drift(agreed, "documents") == {("stale", DOC[0], None, True)}
+    agreed.run()  # it differs in another way now: that is worth another try
+    assert drift(agreed, "documents") == {("stale", DOC[0], None, True)}
+    agreed.run()
+    assert drift(agreed, "documents") == {("stale", DOC[0], "persists", False)}
+    assert drift(agreed, "documents") == {("stale", DOC[0], "persists", False)}
+    agreed.at_core("drop trigger spoil on documents")
+    agreed.at_core("update documents set text = 'page' where id = %(id)s", id=DOC[0])
+    assert drift(agreed, "documents") == set()
+    agreed.at_core("update documents set text = 'x' where id = %(id)s", id=DOC[0])
+    assert drift(agreed, "documents") == {("stale", DOC[0], None, True)}
+
+
+def test_100_differences_among_20000_are_found_by_reading_few_rows(to: RealStores) -> None:
+    to.put_patients(1, 20_000)
+    for number in range(1, 20_001):
+        to.firebase.sign_up(f"u{number}", email=f"{number}@example.com")
+        claims = {"role": "authenticated"}
+        row = to.firebase.account_rows[f"u{number}"]
+        row.claims.update(claims)
+    to.run_outbox_as_sent()
+    damaged = {f"u{number * 199}" for number in range(1, 101)}
+    to.at_core("update users set verified = false where firebase_uid = any(%(uids)s)",
+               uids=list(damaged))  # fmt: skip
+    report, found = to.reconcile("users", page_rows=3_000)
+    assert {f.key for f in found} == damaged
+    assert {f.class_ for f in found} == {"stale"}
+    # One bucket holds 16 rows, so at most 100 * 16 rows of each side's 20,000; about 1,600 of each.
+    assert report.rows_read <= 2 * 100 * 24
+    assert (report.source_rows, report.target_rows) == (20_000, 20_000)
+    assert to.bus.of("user-changed")
+
+
+def test_more_differences_than_one_run_looks_into_are_left_to_the_next(
+    to: RealStores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shared.reconciling._MOST_ROWS", 50)
+    for number in range(200):
+        to.firebase.sign_up(f"u{number}")
+    report, found = to.reconcile("users")
+    assert not report.complete
+    assert 0 < len(found) <= 50
+    to.run()
+    for _ in range(20):
+        report, found = to.reconcile("users")
+        to.run()
+        if report.complete and not found:
+            break
+    assert report.source_rows == report.target_rows == 200
+
+
+@pytest.mark.parametrize("text", ["", "u1", "हिन्दी", "😀" * 40, 'quote " \\ slash', "\x7f\x1f\n"])
+def test_hash_and_bucket_are_the_same_in_python_and_in_both_databases(
+    to: RealStores, text: str
+) -> None:
+    expected = {"hash": hash64(text), "bucket": bucket(text, 977)}
+    query = "select sync.hash64(%(text)s) as hash, sync.bucket(%(text)s, 977) as bucket"
+    for sql in (to.core_sql, to.supabase_sql):
+        assert sql.execute(query, {"text": text}).fetchone() == expected
+
+
+def test_every_spelling_of_a_documents_type_is_the_same_in_sql(to: RealStores) -> None:
+    for spelling, core_type in TYPES.items():
+        for written in (spelling, f" {spelling.upper()} "):
+            row = to.supabase_sql.execute("select sync.core_type(%(t)s) as t", {"t": written})
+            assert row.fetchone() == {"t": core_type}

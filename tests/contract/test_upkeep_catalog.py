@@ -1,0 +1,50 @@
+"""A kind of entity that joins the catalog is known to all of the upkeep."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import psycopg
+
+from infra.local.scheduler import minutes
+from shared import catalog
+from shared.projections import PROJECTIONS
+
+FUNCTIONS = catalog.load().functions
+
+
+def test_replays_may_publish_to_the_topic_of_every_step() -> None:
+    topics = {step.topic for step in catalog.load().steps()} - {"dead-letter"}
+    assert set(FUNCTIONS["retry_failed"].emits) == topics
+
+
+def test_each_relay_may_publish_what_its_place_announces() -> None:
+    for place in ("core", "supabase"):
+        topics = set(catalog.load().announced_by(place).values())
+        assert set(FUNCTIONS[f"relay_{place}_outbox"].emits) == topics
+
+
+def test_reconciliation_and_canary_may_publish_what_firebase_announces() -> None:
+    topics = set(catalog.load().announced_by("firebase").values())
+    assert set(FUNCTIONS["reconcile"].emits) == topics
+    assert "user-changed" in FUNCTIONS["run_canary"].emits
+
+
+def test_every_table_that_core_watches_is_announced_and_the_other_way_round(
+    sql: psycopg.Connection[dict[str, Any]],
+) -> None:
+    watched = {row["kind"] for row in sql.execute("select kind from sync.watched").fetchall()}
+    assert watched == catalog.load().announced_by("core").keys()
+
+
+def test_every_projection_names_steps_of_its_kind_and_a_source_that_announces_it() -> None:
+    for projection in PROJECTIONS.values():
+        assert projection.kind in catalog.load().announced_by(projection.source)
+        for step in projection.steps:
+            topic = FUNCTIONS[step].topic or ""
+            assert catalog.load().topics[topic]["kind"] == projection.kind
+
+
+def test_the_local_scheduler_keeps_the_proportions_of_the_crons() -> None:
+    crons = ("* * * * *", "*/5 * * * *", "17 * * * *", "30 2 * * *")
+    assert [minutes(cron) for cron in crons] == [1, 5, 60, 1440]

@@ -1,0 +1,111 @@
+"""
+notify_document and notify_prescription: a patient is told of a paper once, and again when it says
+something else.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from shared.events import Ref
+from tests.memory.clients import MemoryClients
+from tests.steps.conftest import Send
+
+TOKEN = "token-of-a-phone"
+D1 = "11111111-1111-4111-8111-111111111111"
+
+
+@pytest.fixture(autouse=True)
+def _patient(to: MemoryClients) -> None:
+    to.memory_core.put_user("id1", firebase_uid="u1")
+    to.memory_core.put_patient("id1", "p1")
+    profile = {"fcmToken": TOKEN, "consentNotifications": True}
+    to.firebase.put_document("users/u1", profile)
+
+
+def ago(days: float) -> str:
+    return (datetime.now(UTC) - timedelta(days=days)).isoformat()
+
+
+def upload(to: MemoryClients, text: str = "first", **columns: Any) -> Ref:
+    row = {"id": D1, "patient_id": "u1", "type": "lab", "text": text, "created_at": ago(0)}
+    to.memory_supabase.upload(row | columns)
+    return Ref("document", D1)
+
+
+def prescribe(to: MemoryClients, notes: str = "first", **columns: Any) -> Ref:
+    given = {"summary": {"notes": notes}, "created_at": ago(0)} | columns
+    to.memory_core.put_prescription("rx1", "id1", **given)
+    return Ref("prescription", "rx1", to.memory_core.outbox.version("prescription", "rx1"))
+
+
+def told(to: MemoryClients) -> list[str]:
+    return sorted(note["type"] for note in to.firebase.under("users/u1/inbox/").values())
+
+
+def seen(to: MemoryClients) -> int:
+    return len(to.memory_messaging.shown.get(TOKEN, {}))
+
+
+def test_a_stored_document_is_announced_and_told_once(to: MemoryClients, send: Send) -> None:
+    for _ in range(5):
+        send("document-changed", upload(to))
+    assert len(to.bus.of("document-stored")) == 5
+    assert (told(to), seen(to)) == (["document_new"], 1)
+
+
+def test_a_document_that_reads_differently_is_told_again_and_a_moved_file_is_not(
+    to: MemoryClients, send: Send
+) -> None:
+    send("document-changed", upload(to))
+    send("document-changed", upload(to, file_url="elsewhere.jpg"))
+    assert told(to) == ["document_new"]
+    send("document-changed", upload(to, "corrected"))
+    assert told(to) == ["document_changed", "document_new"]
+
+
+def test_an_indexed_prescription_is_announced_and_told_once(to: MemoryClients, send: Send) -> None:
+    for _ in range(5):
+        send("prescription-changed", prescribe(to))
+    assert len(to.bus.of("prescription-indexed")) == 5
+    assert (told(to), seen(to)) == (["prescription_new"], 1)
+
+
+def test_a_drawn_pdf_or_a_new_index_is_no_news_and_a_changed_medicine_is(
+    to: MemoryClients, send: Send
+) -> None:
+    send("prescription-changed", prescribe(to))
+    send("prescription-changed", prescribe(to, pdf_url="s3://prescriptions/rx1.pdf"))
+    send("prescription-mirrored", prescribe(to, pdf_url="s3://prescriptions/rx1.pdf"))
+    assert told(to) == ["prescription_new"]
+    send("prescription-changed", prescribe(to, "second"))
+    assert told(to) == ["prescription_changed", "prescription_new"]
+
+
+def test_what_a_first_synchronisation_brings_is_no_news_but_its_change_is(
+    to: MemoryClients, send: Send
+) -> None:
+    send("document-changed", upload(to, created_at=ago(8)))
+    send("prescription-changed", prescribe(to, created_at=ago(8)))
+    assert (told(to), seen(to)) == ([], 0)
+    send("document-changed", upload(to, "corrected", created_at=ago(8)))
+    send("prescription-changed", prescribe(to, "second", created_at=ago(8)))
+    assert told(to) == ["document_changed", "prescription_changed"]
+
+
+def test_a_paper_that_core_no_longer_has_tells_nobody(to: MemoryClients, send: Send) -> None:
+    send("document-stored", Ref("document", D1, 1))
+    send("prescription-indexed", Ref("prescription", "rx-unknown", 1))
+    states = {key[1]: row.state for key, row in to.memory_core.ledger_rows.items()}
+    assert states == {D1: "gone", "rx-unknown": "gone"}
+
+
+def test_a_patient_without_sign_in_is_not_told(to: MemoryClients, send: Send) -> None:
+    ref = prescribe(to)
+    to.memory_core.put_user("id1", firebase_uid=None)
+    send("prescription-indexed", ref)
+    row = to.memory_core.ledger_rows["prescription", "rx1", "notify_prescription"]
+    assert (row.state, row.error_code) == ("gone", "patient_without_sign_in")
