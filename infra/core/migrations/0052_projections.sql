@@ -62,9 +62,12 @@ from public.users u where u.firebase_uid is not null;
 create view sync.projection_auth_users as
 select u.firebase_uid as at, u.firebase_uid as entity, u.firebase_uid as key,
        jsonb_build_array(u.firebase_uid, u.id, u.role::text, sync.normal_email(u.email),
-         ltrim(sync.normal_phone(u.phone), '+'), u.firebase_uid, u.id, u.role::text, p.name
+         ltrim(sync.normal_phone(u.phone), '+'), u.firebase_uid, u.id, u.role::text,
+         coalesce(p.name, nullif(concat_ws(' ', d.first_name, nullif(d.last_name, '')), ''))
        )::text as canonical
-from public.users u left join public.patients p on p.user_id = u.id
+from public.users u
+left join public.patients p on p.user_id = u.id
+left join public.doctors d on d.user_id = u.id
 where u.firebase_uid is not null
   and (sync.normal_email(u.email) is not null or sync.normal_phone(u.phone) is not null);
 
