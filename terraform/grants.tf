@@ -21,6 +21,8 @@ locals {
     notify_appointment  = ["roles/datastore.user", google_project_iam_custom_role.pushes.name]
     notify_document     = ["roles/datastore.user", google_project_iam_custom_role.pushes.name]
     notify_prescription = ["roles/datastore.user", google_project_iam_custom_role.pushes.name]
+    reconcile           = ["roles/firebaseauth.viewer"]
+    run_canary          = [google_project_iam_custom_role.canary.name]
     show_appointment    = ["roles/datastore.user"]
     store_doctor        = ["roles/datastore.viewer"]
     store_profile       = ["roles/datastore.viewer"]
@@ -82,6 +84,12 @@ resource "google_project_iam_custom_role" "claims" {
   role_id     = "healbridgeAccountClaims"
   title       = "HealBridge: accounts' claims"
   permissions = ["firebaseauth.users.get", "firebaseauth.users.update"]
+}
+
+resource "google_project_iam_custom_role" "canary" {
+  role_id     = "healbridgeCanary"
+  title       = "HealBridge: the canary's account"
+  permissions = ["firebaseauth.users.create", "firebaseauth.users.get"]
 }
 
 resource "google_project_iam_custom_role" "pushes" {

@@ -169,6 +169,9 @@ run "a_sign_in_hook_is_called_by_firebase_at_its_run_app_address" {
       "${trigger.event_type} ${trigger.function_uri}"
     ]) == "beforeSignIn ${google_cloudfunctions2_function.this["announce_sign_in"].service_config[0].uri}"
     error_message = "The hook's event, or an address that the SDK would not accept as the token's audience."
+  }
+}
+
 run "a_deployment_opens_only_what_it_names_callers_for" {
   command = plan
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from shared import catalog
 
 ROOT = Path(__file__).parents[2]
+AUTH = re.compile(r"firebaseauth|custom_role\.(claims|canary)")
 GRANTS = (ROOT / "terraform" / "grants.tf").read_text(encoding="utf-8")
 
 
@@ -27,8 +28,21 @@ def _functions_whose_code_has(pattern: str) -> set[str]:
     return {name for name in catalog.load().functions if re.search(pattern, _code(name))}
 
 
+def _those_with(role: str) -> set[str]:
+    return {name for name, roles in _granted().items() if role in roles}
+
+
 def test_every_function_that_uses_accounts_may_and_no_other() -> None:
-    assert set(_granted()) == _functions_whose_code_has(r"\bto\.accounts\b")
+    granted = {name for name, roles in _granted().items() if AUTH.search(roles)}
+    through_shared = {"reconcile"}  # lists accounts in shared/reconciliations.py
+    assert granted == _functions_whose_code_has(r"\bto\.accounts\b") | through_shared
+
+
+def test_every_function_that_uses_firestore_may_and_those_that_only_read_it_only_read() -> None:
+    assert _those_with("roles/datastore.viewer") == _functions_whose_code_has(r"\bto\.profiles\b")
+    assert _those_with("roles/datastore.user") == _functions_whose_code_has(
+        r"\bto\.(inboxes|shown_appointments)\b"
+    )
 
 
 def test_only_functions_that_set_claims_may_change_accounts() -> None:
@@ -36,7 +50,9 @@ def test_only_functions_that_set_claims_may_change_accounts() -> None:
     assert changing == _functions_whose_code_has(r"\.set_claims\(")
 
 
-def test_all_others_only_read_accounts() -> None:
-    setters = _functions_whose_code_has(r"\.set_claims\(")
-    reading = {name: roles for name, roles in _granted().items() if name not in setters}
-    assert set(reading.values()) == {'"roles/firebaseauth.viewer"'}
+def test_only_functions_that_create_accounts_may_and_all_others_only_read_them() -> None:
+    makers = {name for name, roles in _granted().items() if "custom_role.canary" in roles}
+    assert makers == _functions_whose_code_has(r"\baccounts\.create\(")
+    others = _functions_whose_code_has(r"\.set_claims\(") | makers
+    reading = {r for name, r in _granted().items() if AUTH.search(r) and name not in others}
+    assert reading == {'"roles/firebaseauth.viewer"'}
