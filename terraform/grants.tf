@@ -80,16 +80,16 @@ resource "google_pubsub_topic_iam_member" "publisher" {
 }
 
 # firebaseauth.admin could also delete accounts and change the sign-in configuration.
+resource "google_project_iam_custom_role" "canary" {
+  role_id     = "healbridgeCanaryAccount"
+  title       = "HealBridge: the canary's own account"
+  permissions = ["firebaseauth.users.get", "firebaseauth.users.create"]
+}
+
 resource "google_project_iam_custom_role" "claims" {
   role_id     = "healbridgeAccountClaims"
   title       = "HealBridge: accounts' claims"
   permissions = ["firebaseauth.users.get", "firebaseauth.users.update"]
-}
-
-resource "google_project_iam_custom_role" "canary" {
-  role_id     = "healbridgeCanary"
-  title       = "HealBridge: the canary's account"
-  permissions = ["firebaseauth.users.create", "firebaseauth.users.get"]
 }
 
 resource "google_project_iam_custom_role" "pushes" {

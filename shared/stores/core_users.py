@@ -85,7 +85,7 @@ select o.uid, o.conflicts from outcome o cross join recorded
 
 _READ = """
 select u.id, u.firebase_uid as uid, u.role::text as role, u.email, u.phone, u.verified,
-       coalesce(p.name, nullif(concat_ws(' ', d.first_name, nullif(d.last_name, '')), '')) as name,
+       sync.person_name(p.name, d.first_name, d.last_name) as name,
        coalesce(o.version, 0) as version
 from users u
 left join patients p on p.user_id = u.id

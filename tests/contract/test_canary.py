@@ -61,7 +61,8 @@ def test_it_passes_through_every_chain_again_and_again(to: RealStores) -> None:
     [
         (function.name, catalog.load().topics[function.topic or ""]["kind"])
         for function in catalog.load().steps()
-        if catalog.load().topics[function.topic or ""]["kind"]
+        if function.chain in {"users", "documents", "prescriptions"}
+        and catalog.load().topics[function.topic or ""]["kind"]
         in {"user", "document", "prescription"}
     ],
 )

@@ -58,13 +58,22 @@ select u.firebase_uid as at, u.firebase_uid as entity, u.firebase_uid as key,
        )::text as canonical
 from public.users u where u.firebase_uid is not null;
 
+-- The name a user's mirror shows: the patient's own, else the doctor's.
+create function sync.person_name(patient text, doctor_first text, doctor_last text)
+returns text language sql immutable set search_path = '' as $$
+  select coalesce(patient, nullif(concat_ws(' ', doctor_first, nullif(doctor_last, '')), ''))
+$$;
+
 -- Core users against Supabase auth users; one without contact cannot be mirrored.
 create view sync.projection_auth_users as
 select u.firebase_uid as at, u.firebase_uid as entity, u.firebase_uid as key,
        jsonb_build_array(u.firebase_uid, u.id, u.role::text, sync.normal_email(u.email),
-         ltrim(sync.normal_phone(u.phone), '+'), u.firebase_uid, u.id, u.role::text, p.name
+         ltrim(sync.normal_phone(u.phone), '+'), u.firebase_uid, u.id, u.role::text,
+         sync.person_name(p.name, d.first_name, d.last_name)
        )::text as canonical
-from public.users u left join public.patients p on p.user_id = u.id
+from public.users u
+left join public.patients p on p.user_id = u.id
+left join public.doctors d on d.user_id = u.id
 where u.firebase_uid is not null
   and (sync.normal_email(u.email) is not null or sync.normal_phone(u.phone) is not null);
 
