@@ -25,8 +25,8 @@ select prescription_id, path, owner, source, source_etag, size, sha256, copy_eta
 from sync.pdf_copies where prescription_id = any(%(ids)s)
 """
 
-# The copy is part of what the mirror shows, so it moves the prescription's version: else a mirror
-# that was written before, of the same version but without the file, would never get the file. For
+# The copy is part of what the mirror shows, so it moves the prescription's version: a mirror
+# written before, of the same version but without the file, would be refused its file for ever. For
 # one that moved meanwhile the new version is not told, since the step must see that it moved.
 _NOTE = """
 with given as (

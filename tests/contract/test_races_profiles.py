@@ -122,3 +122,18 @@ def test_a_hundred_profiles_are_one_statement_and_leave_no_unsent_announcement(
     outcomes = world.profiles.store(batch("store_profile", *refs), rows)
     assert {outcome.state for outcome in outcomes} == {"done"}
     assert world.unsent() == set()
+
+
+def test_a_doctors_name_is_what_the_comparison_with_the_mirror_expects(
+    world: PostgresCoreWorld, sql: Sql
+) -> None:
+    sign_up(world, "u2", email="asha@example.com")
+    ref = Ref("user", "u2", 7)
+    world.doctors.store(
+        batch("store_doctor", ref), [(ref, "doctor-u2", DoctorProfile("Asha", "Rao"))]
+    )
+    row = sql.execute(
+        "select canonical from sync.projection_auth_users where key = 'u2'"
+    ).fetchone()
+    assert row is not None
+    assert '"DOCTOR", "Asha Rao"]' in row["canonical"]
