@@ -40,7 +40,7 @@ def place_of(effect: str) -> str:
     return "core" if name == "ledger" else name
 
 
-def strike(kind: str, effect: str) -> BaseException:  # noqa: PLR0911 - a table of cases
+def strike(kind: str, effect: str) -> BaseException:
     """Return what the code meets when the fault strikes at an effect."""
     place = place_of(effect)
     if kind.startswith("crash"):
