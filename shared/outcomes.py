@@ -85,7 +85,9 @@ def failed(ref: Ref, error: BaseException) -> Outcome:
 
 
 def unknown_code(error: BaseException) -> str:
-    """Name an unexpected exception by its class only: its text may hold anything."""
+    """Name an unexpected exception by its class: its text may hold anything. Ours have codes."""
+    if isinstance(error, SyncError):
+        return error.code
     name = "".join(c if c.isalnum() else "_" for c in type(error).__name__.lower())
     return f"unknown_{name}"[:64]
 

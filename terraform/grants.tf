@@ -92,6 +92,12 @@ resource "google_project_iam_custom_role" "claims" {
   permissions = ["firebaseauth.users.get", "firebaseauth.users.update"]
 }
 
+resource "google_project_iam_custom_role" "canary" {
+  role_id     = "healbridgeCanaryAccount"
+  title       = "HealBridge: the canary's account"
+  permissions = ["firebaseauth.users.create", "firebaseauth.users.get"]
+}
+
 resource "google_project_iam_custom_role" "pushes" {
   role_id     = "healbridgePushes"
   title       = "HealBridge: pushes to devices"

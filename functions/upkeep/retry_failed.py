@@ -7,9 +7,9 @@ Does:       delivers each entity once more to the step that parked it. By schedu
             of deliveries and has rested: ten minutes, doubling to a day, eight times. What can
             never work waits for a person or a change of its source
 Emits:      the topics that steps consume: user-changed, user-stored, user-mirrored,
-            profile-changed, doctor-changed,
-            document-changed, document-stored, prescription-changed, prescription-pdf-copied,
-            prescription-mirrored, prescription-indexed, appointment-changed, appointment-shown
+            profile-changed, doctor-changed, document-changed, document-stored,
+            prescription-changed, prescription-pdf-copied, prescription-mirrored,
+            prescription-indexed, appointment-changed, appointment-shown
 Safe twice: the rest is set in the claim, before anything is published; a replay is an ordinary
             delivery with the same keys
 Gives up:   after eight replays by schedule; a body that breaks a rule is answered 4xx

@@ -25,8 +25,9 @@ select prescription_id, path, owner, source, source_etag, size, sha256, copy_eta
 from sync.pdf_copies where prescription_id = any(%(ids)s)
 """
 
-# The copy is part of what the mirror shows, so it moves the prescription's version; not that of one
-# which moved meanwhile, since the step must see that it did.
+# The copy is part of what the mirror shows, so it moves the prescription's version: a mirror
+# written before, of the same version but without the file, would be refused its file for ever. For
+# one that moved meanwhile the new version is not told, since the step must see that it moved.
 _NOTE = """
 with given as (
   select * from jsonb_to_recordset(%(copies)s) as g(prescription_id text, path text, owner text,
@@ -41,11 +42,21 @@ with given as (
     size = excluded.size, sha256 = excluded.sha256, copy_etag = excluded.copy_etag,
     source_version = excluded.source_version, updated_at = now()
     where c.source_version <= excluded.source_version
+  returning prescription_id, source_version
+), held as (
+  select b.key, bool_and(b.version = w.source_version) as still
+  from written w
+  cross join lateral (
+    select o.key, o.version from sync.outbox o
+    where o.kind = 'prescription' and o.key = w.prescription_id for update
+  ) b
+  group by b.key
+), moved as (
+  update sync.outbox o set version = nextval('sync.version')
+  from held h where o.kind = 'prescription' and o.key = h.key
+  returning o.key, o.version, h.still
 )
-update sync.outbox o set version = nextval('sync.version')
-from (select distinct prescription_id, source_version from given) g
-where o.kind = 'prescription' and o.key = g.prescription_id and o.version = g.source_version
-returning o.key, o.version
+select key, version from moved where still
 """
 
 

@@ -9,6 +9,7 @@ import pytest
 from functions.upkeep.run_canary import patrol
 from shared import catalog
 from shared.canary import UID, Passage, is_canary, stalled
+from shared.resyncing import kinds
 from shared.stores.core import CoreDatabase
 from shared.stores.supabase import Supabase
 from tests.contract.real_stores import RealStores, Sql
@@ -59,11 +60,9 @@ def test_it_passes_through_every_chain_again_and_again(to: RealStores) -> None:
 @pytest.mark.parametrize(
     ("step", "kind"),
     [
-        (function.name, catalog.load().topics[function.topic or ""]["kind"])
-        for function in catalog.load().steps()
-        if function.chain in {"users", "documents", "prescriptions"}
-        and catalog.load().topics[function.topic or ""]["kind"]
-        in {"user", "document", "prescription"}
+        (step.name, kind)
+        for kind in ("user", "document", "prescription", "appointment")
+        for step in kinds()[kind].chain()
     ],
 )
 def test_a_step_that_stands_still_is_named_within_two_periods_and_cleared_when_it_moves(

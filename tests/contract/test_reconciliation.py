@@ -84,6 +84,8 @@ DAMAGE: dict[str, tuple[str, Callable[[RealStores], object], str, str]] = {
     "an e-mail changed in Firebase, which has no event": (
         "users", lambda to: to.sign_up("u1", email="later@example.com",
                                        phone="+919811122233"), "stale", "u1"),
+    "a phone that was given up in Firebase": (
+        "users", lambda to: to.sign_up("u1", email="asha@example.com"), "stale", "u1"),
     "a phone that somebody edited in core": (
         "users", lambda to: to.at_core("update users set phone = '+919800000000'"
                                        " where firebase_uid = 'u2'"), "stale", "u2"),
@@ -139,6 +141,16 @@ def test_drift_is_found_repaired_and_found_no_more(agreed: RealStores, what: str
     assert drift(agreed, name) == {(class_, key, None, True)}
     agreed.run()
     assert [drift(agreed, other) for other in NAMES] == [set(), set(), set(), set()]
+
+
+def test_a_doctors_mirror_and_one_without_any_contact_left_are_no_drift(agreed: RealStores) -> None:
+    agreed.core_sql.execute("update users set role = 'DOCTOR' where firebase_uid = 'u1'")
+    agreed.core_sql.execute("insert into doctors (id, user_id, first_name, last_name) select 'd1',"
+                            " id, 'Asha', 'Rao' from users where firebase_uid = 'u1'")  # fmt: skip
+    agreed.sign_up("u2")
+    agreed.reconcile("users")
+    agreed.run()
+    assert [drift(agreed, name) for name in ("users", "auth_users")] == [set(), set()]
 
 
 def test_a_dry_run_reports_and_leaves_everything_as_it_is(agreed: RealStores) -> None:

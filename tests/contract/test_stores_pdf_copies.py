@@ -63,11 +63,20 @@ def test_a_copy_of_an_older_version_is_not_noted_over_a_newer_one(at_core: CoreW
     assert at_core.pdf_copies.open(["rx1"], []) == [newer]
 
 
-def test_a_prescription_that_moved_meanwhile_keeps_its_version(at_core: CoreWorld) -> None:
+def test_a_copy_of_one_that_moved_meanwhile_moves_it_again_and_the_step_is_not_told(
+    at_core: CoreWorld,
+) -> None:
     read = version(at_core)
     at_core.put_prescription("rx1", "id1", pdf_url="s3://prescriptions/other.pdf")
     moved = version(at_core)
     assert at_core.pdf_copies.note([copied(read)]) == {}
+    assert version(at_core) > moved
+
+
+def test_a_copy_that_is_not_noted_moves_nothing(at_core: CoreWorld) -> None:
+    at_core.pdf_copies.note([copied(version(at_core))])
+    moved = version(at_core)
+    assert at_core.pdf_copies.note([copied(0)]) == {}
     assert version(at_core) == moved
 
 

@@ -27,16 +27,27 @@ class MemoryCorePdfCopies:
     def note(self, copies: Sequence[PdfCopy]) -> dict[str, int]:
         """Note what lies at these paths; return the versions that this gives the prescriptions."""
         with self._core.effect("core_pdf_copies.note"):
-            moved: dict[str, int] = {}
+            still: dict[str, bool] = {}
             for copy in copies:
                 at = (copy.prescription, copy.path)
                 known = self._core.pdf_copies.get(at)
                 if known is None or known.version <= copy.version:
                     self._core.pdf_copies[at] = copy
-                row = self._core.outbox.rows.get(("prescription", copy.prescription))
-                if row and row.version == copy.version and copy.prescription not in moved:
-                    row.version = moved[copy.prescription] = self._core.next_version()
-            return moved
+                    read = self._core.outbox.version("prescription", copy.prescription)
+                    before = still.get(copy.prescription, True)
+                    still[copy.prescription] = before and read == copy.version
+            return self._moved(still)
+
+    def _moved(self, still: dict[str, bool]) -> dict[str, int]:
+        """Move the versions of all, and tell those of prescriptions that had not moved before."""
+        told: dict[str, int] = {}
+        for key, unmoved in still.items():
+            row = self._core.outbox.rows.get(("prescription", key))
+            if row:
+                row.version = self._core.next_version()
+                if unmoved:
+                    told[key] = row.version
+        return told
 
 
 class MemoryCoreLinks:

@@ -1,4 +1,4 @@
-"""What a chain brings to the simulation: operations on its sources, and what must hold in the end."""
+"""What a chain brings to the simulation: operations on its sources, and what must hold."""
 
 from __future__ import annotations
 

@@ -23,17 +23,17 @@ STORMS = ("unavailable", "rate limited", "unauthorised")
 _CONTENDED = {"core", "supabase"}  # places where a race shows as an error
 
 
-class Crash(BaseException):  # noqa: N818 - not an error of the code: the process is gone
+class Crash(BaseException):
     """The process ends here: no handler of the code under test may see it."""
 
 
 def place_of(effect: str) -> str:
     """Return the place that has an effect, by its name: core_users.store happens in core."""
-    name = effect.split(".")[0].split("_")[0]
+    name = effect.split(".", maxsplit=1)[0].split("_", maxsplit=1)[0]
     return "core" if name == "ledger" else name
 
 
-def strike(kind: str, effect: str) -> BaseException:
+def strike(kind: str, effect: str) -> BaseException:  # noqa: PLR0911 - a table of cases
     """Return what the code meets when the fault strikes at an effect."""
     place = place_of(effect)
     match kind:

@@ -7,12 +7,24 @@ from random import Random
 from tests.simulation.chains import CHAINS
 from tests.simulation.faults import KINDS, STORMS
 from tests.simulation.moves import (
-    Act, Call, Change, Duplicate, Fault, Lose, Move, Race, Storm, Wait, Worker,
+    Act,
+    Call,
+    Change,
+    Drain,
+    Duplicate,
+    Fault,
+    Lose,
+    Move,
+    Race,
+    Storm,
+    Wait,
+    Worker,
 )  # fmt: skip
 
 PLACES = ("core", "supabase", "accounts", "embedder", "bus", "pdf", "storage")
 _MOST_EFFECTS = 10  # of one call that faults are aimed at
 _NEWEST = -1
+_ANNOUNCING = ("relay", "relay", "webhook", "trigger")
 _WHOLLY = 20  # turns that end any call
 
 
@@ -24,10 +36,12 @@ def history(seed: int) -> list[Move]:
     moves: list[Move] = []
     for _ in range(dice.randint(10, 40)):
         moves.append(_act(dice, entities))
-        for _ in range(dice.choice((0, 1, 2, 4))):
-            moves.append(_move(dice, roughness, entities))
+        moves.extend(_move(dice, roughness, entities) for _ in range(dice.choice((0, 1, 2, 4))))
     # At the end nothing changes any more that would heal what went wrong before.
     for _ in range(dice.choice((2, 4, 8))):
+        if dice.random() < 0.3:
+            moves.append(Drain())
+        moves += [_act(dice, entities), Call(dice.choice(_ANNOUNCING), dice.randrange(2))]
         moves += [_overtaken(dice, roughness), _call(dice, roughness)]
     return moves
 
@@ -94,7 +108,7 @@ def _overtaken(dice: Random, roughness: float) -> Race:
     [what] = dice.choices(("message", "relay"), (5, 1))
     first = Call(what, _pick(dice), _faults(dice, roughness))
     change, message = Change(dice.randrange(1000)), Call("message", _NEWEST)
-    announce = Call(dice.choice(("relay", "relay", "webhook")), dice.randrange(2))
+    announce = Call(dice.choice(_ANNOUNCING), dice.randrange(2))
     workers = dice.choice(
         (
             (first, change, announce, message),

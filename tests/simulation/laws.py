@@ -17,15 +17,11 @@ from dataclasses import dataclass
 
 from tests.simulation.chain import Finding
 from tests.simulation.chains import CHAINS
-from tests.simulation.moves import Call
-from tests.simulation.world import World, relays
+from tests.simulation.world import World
 
 LAWS = ("divergent", "lost", "duplicate_effects", "resurrected", "unsafe_order", "phi_leaks")
 _CONTENT = ("Plantedsecret", "98765432", "plantedmail")
 _UID = "uidplanted"  # keys of messages and of the ledger, but nobody else's business
-_ROUNDS = 20
-_DELIVERIES = 2000  # far more than any history leaves to do
-_LEASE_S = 70
 
 
 @dataclass(frozen=True)
@@ -38,10 +34,9 @@ class Violation:
 
 def aftermath(world: World) -> Iterator[Violation]:
     """End the storm, sweep, look; repair, sweep, look again."""
-    world.calm()
     yield from _unexpected(world)
     world.told.append("-- the storm is over: sweep")
-    if not _sweep(world):
+    if not world.drain():
         yield Violation("lost", "the bus does not fall quiet")
         return
     yield from _broken(world, "lost")
@@ -49,7 +44,7 @@ def aftermath(world: World) -> Iterator[Violation]:
     broken: list[Violation] = []
     for _ in range(3):  # contacts that changed hands come free one after the other
         _announce_all(world)
-        if not _sweep(world):
+        if not world.drain():
             yield Violation("divergent", "the bus does not fall quiet")
             return
         broken = list(_broken(world, "divergent"))
@@ -63,28 +58,6 @@ def _announce_all(world: World) -> None:
     world.repaired = True
     for chain in CHAINS.values():
         chain.announce_all(world)
-
-
-def _sweep(world: World) -> bool:
-    """Run relays and deliver until nothing is left to do; tell whether that came about."""
-    for _ in range(_ROUNDS):
-        world.now += _LEASE_S
-        for what in ("trigger", "webhook"):
-            while world.triggers if what == "trigger" else world.webhooks:
-                world.play(Call(what))
-        for number in range(len(relays())):
-            world.play(Call("relay", number))
-        if not world.to.bus.pending:
-            return not _unsent(world)
-        for _ in range(_DELIVERIES):
-            if not world.to.bus.pending:
-                break
-            world.play(Call("message"))
-    return False
-
-
-def _unsent(world: World) -> bool:
-    return any(place.outbox.unsent() for place in (world.to.memory_core, world.to.memory_supabase))
 
 
 def _broken(world: World, disagreement: str) -> Iterator[Violation]:

@@ -82,13 +82,18 @@ class Storm:
 
 
 @dataclass(frozen=True)
+class Drain:
+    """A quiet hour: relays run and all that is on its way arrives."""
+
+
+@dataclass(frozen=True)
 class Wait:
     """Time passes: leases expire."""
 
     seconds: int
 
 
-Move = Worker | Race | Duplicate | Lose | Storm | Wait
+Move = Worker | Race | Duplicate | Lose | Storm | Drain | Wait
 
 
 def size(move: Move) -> int:

@@ -6,7 +6,7 @@ Applied in the test process only; `mutated` puts everything back.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from importlib import import_module
@@ -32,7 +32,7 @@ class Mutation:
 
 
 @contextmanager
-def mutated(mutation: Mutation) -> Iterator[None]:
+def mutated(mutation: Mutation) -> Generator[None]:
     """Have the replacement in place."""
     with ExitStack() as stack:
         for place in mutation.places:

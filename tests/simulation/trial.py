@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from unittest.mock import patch
@@ -35,7 +35,7 @@ class Trial:
 
 
 @contextmanager
-def settings() -> Iterator[None]:
+def settings() -> Generator[None]:
     """Give the functions their environment for any number of trials."""
     with patch.dict(os.environ, _SETTINGS):
         yield

@@ -11,7 +11,7 @@ import functools
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -27,7 +27,18 @@ from tests.memory.clients import MemoryClients
 from tests.simulation.chains import CHAINS
 from tests.simulation.faults import KINDS, Crash, place_of, strike
 from tests.simulation.moves import (
-    Act, Call, Change, Duplicate, Fault, Lose, Move, Race, Storm, Wait, Worker,
+    Act,
+    Call,
+    Change,
+    Drain,
+    Duplicate,
+    Fault,
+    Lose,
+    Move,
+    Race,
+    Storm,
+    Wait,
+    Worker,
 )  # fmt: skip
 from tests.simulation.race import Pause, race
 
@@ -35,6 +46,8 @@ MAX_ATTEMPTS = 5  # deliveries before a dead letter: few, so that histories reac
 WEBHOOK_SECRET = "secret of the simulation"
 _TICK_S = 0.001
 _NAMED_WAIT_S = 2.0
+_LEASE_S = 70  # longer than a relay holds its rows
+_ROUNDS, _DELIVERIES = 20, 2000  # far more than any history leaves to do
 
 
 @dataclass
@@ -77,7 +90,7 @@ class World:
         default_factory=list[tuple[str, tuple[str, str], float]]
     )
     # What a chain's file remembers about the history, by chain.
-    notes: dict[str, Any] = field(default_factory=dict[str, Any])
+    notes: dict[Any, Any] = field(default_factory=dict[Any, Any])
     repaired: bool = False
     _last: tuple[str, str] = ("", "")  # the entity that the last message was about
     _seen: int = 0  # of what was published
@@ -103,12 +116,37 @@ class World:
             case Storm():
                 self.told.append(f"{move.place}: the next {move.effects} calls are {move.kind}")
                 self._storms[move.place] = move
+            case Drain():
+                self.told.append("-- a quiet hour")
+                self.drain()
             case Wait():
                 self.now += move.seconds
 
-    def calm(self) -> None:
-        """End all storms."""
+    def drain(self) -> bool:
+        """
+        End all storms, run relays and deliver until nothing is left to do; tell whether that came
+        about.
+        """
         self._storms.clear()
+        for _ in range(_ROUNDS):
+            self.now += _LEASE_S
+            while self.triggers:
+                self.play(Call("trigger"))
+            while self.webhooks:
+                self.play(Call("webhook"))
+            for number in range(len(relays())):
+                self.play(Call("relay", number))
+            if not self.to.bus.pending:
+                return not self._unsent()
+            for _ in range(_DELIVERIES):
+                if not self.to.bus.pending:
+                    break
+                self.play(Call("message"))
+        return False
+
+    def _unsent(self) -> bool:
+        places = (self.to.memory_core, self.to.memory_supabase)
+        return any(place.outbox.unsent() for place in places)
 
     def trigger(self, event: str, kind: str, uid: str) -> None:
         """Let Firebase Auth announce "created" or "deleted", where the catalog listens for it."""
@@ -124,7 +162,7 @@ class World:
         self.webhooks.append(body)
 
     @contextmanager
-    def calling(self, name: str, faults: tuple[Fault, ...], pause: Pause | None) -> Iterator[None]:
+    def calling(self, name: str, faults: tuple[Fault, ...], pause: Pause | None) -> Generator[None]:
         """Around a call in this thread: its faults strike, and a crash ends it."""
         self.told.append(name)
         self._attempts[threading.get_ident()] = Attempt(faults, pause, len(self.told) - 1, self.now)
@@ -283,7 +321,7 @@ def entry(function: str) -> Callable[[Any], Any]:
 
 
 @contextmanager
-def deployed(world: World) -> Iterator[None]:
+def deployed(world: World) -> Generator[None]:
     """Make the world's stores those that entry points get."""
     before, clients._current = clients._current, world.to
     try:

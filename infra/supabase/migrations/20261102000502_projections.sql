@@ -49,7 +49,9 @@ select u.id as at, u.raw_app_meta_data ->> 'firebase_uid' as entity,
          u.raw_app_meta_data ->> 'role', nullif(lower(u.email), ''), nullif(u.phone, ''),
          u.raw_user_meta_data ->> 'firebase_uid', u.raw_user_meta_data ->> 'postgres_id',
          u.raw_user_meta_data ->> 'role', u.raw_user_meta_data ->> 'name')::text as canonical
-from auth.users u where u.raw_app_meta_data ->> 'firebase_uid' is not null;
+from auth.users u
+where u.raw_app_meta_data ->> 'firebase_uid' is not null
+  and (u.email <> '' or u.phone <> '');
 
 create view sync.projection_documents as
 select d.id as at, d.id::text as entity, d.id::text as key,

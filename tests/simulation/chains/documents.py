@@ -18,13 +18,20 @@ if TYPE_CHECKING:
 
 Row = dict[str, Any]
 
+_NUMBERS = 1000  # of documents at one time
 _STEP = ("store_document",)
 _UNREADABLE = {None: "document_type_missing", "mystery": "document_type_unknown"}
 _TYPES = ("prescription", "LAB", "Report", "lab_report", "prescription", "LAB", *_UNREADABLE)
 
 
-def _id(number: int) -> str:
-    return str(UUID(int=number + 1))
+def _id(world: World, number: int) -> str:
+    """Return the id of the present document of this number: a new one after each deletion."""
+    generation = len(_deleted(world).get(number, []))
+    return str(UUID(int=_NUMBERS * generation + number + 1))
+
+
+def _number_of(key: str) -> int:
+    return UUID(key).int % _NUMBERS - 1
 
 
 def _row(world: World, number: int, value: int) -> Row:
@@ -32,13 +39,13 @@ def _row(world: World, number: int, value: int) -> Row:
     edit = world.notes["edit"] = world.notes.get("edit", 0) + 1
     medicines = [_medicine(value + place, place) for place in range(value % 4)]
     structured: Any = {"medications": medicines, "note": f"{PLANTED} note {edit}"}
-    known = world.to.memory_supabase.document_rows.get(_id(number))
+    known = world.to.memory_supabase.document_rows.get(_id(world, number))
     owner = known["patient_id"] if known else uid_of(world, number % 4)
-    path = f"{world.to.files.bucket}/{owner}/{number}-{len(_deleted(world).get(number, []))}.jpg"
+    path = f"{world.to.files.bucket}/{owner}/{_id(world, number)}.jpg"
     if value % 6:
         world.to.files.files[path] = b"a scan"
     return {
-        "id": _id(number),
+        "id": _id(world, number),
         "patient_id": owner,
         "type": _TYPES[value % len(_TYPES)],
         "file_url": path if value % 6 else known and known["file_url"],
@@ -67,22 +74,23 @@ def _upload_several(world: World, number: int, value: int) -> None:
 
 
 def _delete(world: World, number: int, value: int) -> None:
-    if _id(number) in world.to.memory_supabase.document_rows:
-        left = world.to.memory_supabase.document_rows[_id(number)]["file_url"]
-        _deleted(world).setdefault(number, []).append(left)
-        world.to.memory_supabase.delete_document(_id(number))
+    key, supabase = _id(world, number), world.to.memory_supabase
+    if key in supabase.document_rows:
+        path = supabase.document_rows[key]["file_url"]
+        supabase.delete_document(key)
         _changed(world, "DELETE", number)
+        _deleted(world).setdefault(number, []).append((key, path))
 
 
 def _changed(world: World, operation: str, *numbers: int) -> None:
     for number in numbers:
-        _reminded(world).pop(_id(number), None)
-    world.hint(operation, [_id(number) for number in numbers])
+        _reminded(world).pop(_id(world, number), None)
+    world.hint(operation, [_id(world, number) for number in numbers])
 
 
 def _remind(world: World, number: int, value: int) -> None:
     """The patient switches reminders on, for what core shows as the document is now."""
-    core, at = world.to.memory_core, ("document", _id(number))
+    core, at = world.to.memory_core, ("document", _id(world, number))
     stored = core.source_version(*at, "store_document")
     if at[1] in core.document_rows and stored == world.to.memory_supabase.outbox.version(*at):
         rows = {k: r for k, r in core.medication_rows.items() if r["document_id"] == at[1]}
@@ -92,8 +100,8 @@ def _remind(world: World, number: int, value: int) -> None:
         _reminded(world)[at[1]] = certain
 
 
-def _deleted(world: World) -> dict[int, list[str | None]]:
-    """Return the files of deleted documents."""
+def _deleted(world: World) -> dict[int, list[tuple[str, str | None]]]:
+    """Return the ids and files of deleted documents."""
     return world.notes.setdefault("deleted documents", {})
 
 
@@ -116,9 +124,9 @@ def _findings(world: World) -> Iterator[Finding]:
         yield from _of(world, key, row)
     for key in world.to.memory_core.document_rows.keys() - uploads.keys():
         yield Finding(("document", key), "in core only", steps=_STEP)
-    for number, paths in _deleted(world).items():
-        if any(path in world.to.files.files for path in paths):
-            yield Finding(("document", _id(number)), "a deleted one's file is there", steps=_STEP)
+    for key, path in [gone for listed in _deleted(world).values() for gone in listed]:
+        if path in world.to.files.files:
+            yield Finding(("document", key), "deleted, and its file still there", steps=_STEP)
     for key, medicines in _reminded(world).items():
         rows = world.to.memory_core.medication_rows
         if not all(m in rows and rows[m]["reminders_enabled"] for m in medicines):
@@ -169,7 +177,7 @@ def _medications(world: World, key: str, stored: Row) -> Iterator[Finding]:
 CHAIN = Chain(
     name="documents",
     kind="document",
-    number_of=lambda key: UUID(key).int - 1,
+    number_of=_number_of,
     operations={
         "upload": Operation(6, _upload),
         "upload_several": Operation(2, _upload_several),

@@ -1,4 +1,4 @@
-"""Prescriptions: the backend writes, amends, revokes and deletes them, some in slow transactions."""
+"""Prescriptions: written, amended, revoked and deleted, some in slow transactions."""
 
 from __future__ import annotations
 
