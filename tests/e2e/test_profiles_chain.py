@@ -57,7 +57,7 @@ def test_a_profile_reaches_core_and_its_name_supabase_and_leaves_with_its_deleti
 
 def test_a_changed_phone_reaches_core_and_supabase_with_the_next_sign_in(running: Running) -> None:
     uid = signed_up(running, "phone", "+919811900002")
-    running.app.change_phone("+919811900002", "+919811700003")
+    running.app.change_phone("+919811900002", "+919811900003")
     eventually(lambda: (mirror(running, uid) or {}).get("phone") == "919811900003")
     (user,) = running.core("select * from users where firebase_uid = %s", uid)
     assert user["phone"] == "+919811900003"
@@ -98,7 +98,7 @@ def test_a_doctors_profile_makes_a_doctor_in_core_and_supabase(running: Running)
 
 def test_a_patient_cannot_write_a_doctors_profile_for_itself(running: Running) -> None:
     signed_up(running, "phone", "+919811900005")
-    token = running.app.change_phone("+919811900005", "+919811700006")
+    token = running.app.change_phone("+919811900005", "+919811900006")
     with pytest.raises(httpx.HTTPStatusError, match="403"):
         running.app.write_profile("any", token, {"firstName": "Asha"}, "doctors")
 
@@ -111,7 +111,7 @@ def run_conflicts(running: Running, *arguments: str) -> subprocess.CompletedProc
 
 
 def test_a_conflict_is_listed_and_decided_from_the_command_line(running: Running) -> None:
-    running.backend.type_in("desk-1", "+91 98117 00007", None)
+    running.backend.type_in("desk-1", "+91 98119 00007", None)
     uid = signed_up(running, "phone", "+919811900007")
     (row,) = running.core(
         "select id from sync.conflicts where key = %s and resolved_at is null", uid
