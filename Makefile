@@ -1,10 +1,12 @@
 # Every target sets up what it needs. `make help` lists them.
 PATIENTS ?= 25
+SEEDS ?= 10000
+START ?= 1
 VENV := .venv/bin
 export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo dev test check format package terraform requirements clean
+.PHONY: help setup demo dev test chaos check format package terraform requirements clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -20,6 +22,9 @@ dev: setup ## Keep a local stack running, with its URLs printed; picks up code c
 
 test: check ## Lint, types and all tests
 	@$(VENV)/python -m pytest
+
+chaos: setup ## Play random histories of faults and see that all laws hold (SEEDS=10000 START=1)
+	@$(VENV)/python -m tests.simulation --seeds $(SEEDS) --start $(START)
 
 check: setup ## Lint, formatting and types
 	@$(VENV)/ruff check --quiet

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from shared.runner import Batch
     from shared.stores.core import CoreDatabase
 
-# An older version than the stored one is no news, nor is one older than what was parked: written,
-# would have the ledger say "done" and forget that the newer one could not be stored.
+# An older version than the stored one is no news; nor is one older than what was parked: once it is
+# written, the ledger would say "done" and forget that the newer one could not be stored.
 #
 # A document's set of medications is replaced as a whole. Their ids say which medicine a row is, so
 # an unchanged row keeps its start date and reminders, a changed frequency or a reading in doubt

@@ -1,4 +1,4 @@
-"""What a chain brings to the simulation: operations on its sources, and what must hold."""
+"""What a chain brings to the simulation: what happens to its sources, what must hold at the end."""
 
 from __future__ import annotations
 

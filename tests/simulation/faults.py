@@ -20,6 +20,13 @@ KINDS = {
     "answer lost": "after",
 }
 STORMS = ("unavailable", "rate limited", "unauthorised")
+_STATUS = {
+    "unavailable": "503",
+    "rate limited": "429",
+    "unauthorised": "401",
+    "contended": "timeout",
+    "answer lost": "timeout",
+}
 _CONTENDED = {"core", "supabase"}  # places where a race shows as an error
 
 
@@ -33,23 +40,16 @@ def place_of(effect: str) -> str:
     return "core" if name == "ledger" else name
 
 
-def strike(kind: str, effect: str) -> BaseException:  # noqa: PLR0911 - a table of cases
+def strike(kind: str, effect: str) -> BaseException:
     """Return what the code meets when the fault strikes at an effect."""
     place = place_of(effect)
-    match kind:
-        case "crash" | "crash after":
-            return Crash()
-        case "unavailable":
-            return TransientError(f"{place}_503")
-        case "rate limited":
-            return TransientError(f"{place}_429", retry_after=2)
-        case "unauthorised":
-            return TransientError(f"{place}_401")
-        case "contended" if place in _CONTENDED:
-            return ContendedError(f"{place}_40001")
-        case "contended" | "answer lost":
-            return TransientError(f"{place}_timeout")
-        case "rejected" if place not in {"bus", "core"}:
-            return PermanentError(f"{place}_400")
-        case _:
-            return RuntimeError(f"{PLANTED} in an unexpected exception")
+    if kind.startswith("crash"):
+        return Crash()
+    if kind == "contended" and place in _CONTENDED:
+        return ContendedError(f"{place}_40001")
+    if kind == "rejected" and place not in {"bus", "core"}:
+        return PermanentError(f"{place}_400")
+    if kind in _STATUS:
+        wait = 2 if kind == "rate limited" else None
+        return TransientError(f"{place}_{_STATUS[kind]}", retry_after=wait)
+    return RuntimeError(f"{PLANTED} in an unexpected exception")

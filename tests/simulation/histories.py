@@ -20,12 +20,12 @@ from tests.simulation.moves import (
     Wait,
     Worker,
 )  # fmt: skip
+from tests.simulation.race import WHOLLY
 
 PLACES = ("core", "supabase", "accounts", "embedder", "bus", "pdf", "storage")
 _MOST_EFFECTS = 10  # of one call that faults are aimed at
 _NEWEST = -1
 _ANNOUNCING = ("relay", "relay", "webhook", "trigger")
-_WHOLLY = 20  # turns that end any call
 
 
 def history(seed: int) -> list[Move]:
@@ -36,7 +36,7 @@ def history(seed: int) -> list[Move]:
     moves: list[Move] = []
     for _ in range(dice.randint(10, 40)):
         moves.append(_act(dice, entities))
-        moves.extend(_move(dice, roughness, entities) for _ in range(dice.choice((0, 1, 2, 4))))
+        moves += [_move(dice, roughness, entities) for _ in range(dice.choice((0, 1, 2, 4)))]
     # At the end nothing changes any more that would heal what went wrong before.
     for _ in range(dice.choice((2, 4, 8))):
         if dice.random() < 0.3:
@@ -121,7 +121,7 @@ def _overtaken(dice: Random, roughness: float) -> Race:
 
 def _interrupted(dice: Random, workers: int) -> tuple[int, ...]:
     """Return turns: the first up to its k-th effect, the others wholly, then the first again."""
-    rest = [worker for worker in range(1, workers) for _ in range(_WHOLLY)]
+    rest = [worker for worker in range(1, workers) for _ in range(WHOLLY)]
     return (*[0] * dice.choice((1, 2, 2, 2, 3, 3, 3, 4, 5)), *rest)
 
 

@@ -12,7 +12,7 @@ _TRIES = 3000
 
 
 def smallest(moves: Sequence[Move], fails: Fails) -> list[Move]:
-    """Return a part that fails still, and of which no single move can be left out."""
+    """Return a part of the history that still fails, and of which nothing can be left out."""
     tries = 0
 
     def still_fails(candidate: Sequence[Move]) -> bool:

@@ -9,10 +9,11 @@ from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from unittest.mock import patch
 
+from tests.simulation.calling import WEBHOOK_SECRET, deployed
 from tests.simulation.histories import history
 from tests.simulation.laws import Violation, aftermath, leaks
 from tests.simulation.moves import Move
-from tests.simulation.world import WEBHOOK_SECRET, World, deployed
+from tests.simulation.world import World
 
 _SETTINGS = {
     "ID_NAMESPACE": "3f6e2f0a-5f0e-4d0c-8f1d-6f7a9c1b2d3e",
@@ -49,7 +50,7 @@ def try_seed(seed: int) -> Trial:
 def try_moves(moves: Sequence[Move]) -> Trial:
     """Play moves in a new world, then the aftermath."""
     world, log = World(), io.StringIO()
-    with deployed(world), redirect_stdout(log):
+    with deployed(world.to), redirect_stdout(log):
         for move in moves:
             world.play(move)
         violations = [*aftermath(world), *leaks(world, log.getvalue())]

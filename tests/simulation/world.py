@@ -10,20 +10,25 @@ from __future__ import annotations
 import functools
 import json
 import threading
-import time
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from importlib import import_module
-from io import BytesIO
 from types import SimpleNamespace
 from typing import Any
 
-from flask import Request
-
-from shared import catalog, clients, webhook
+from shared import catalog
 from tests.memory.bus import Delivery
 from tests.memory.clients import MemoryClients
+from tests.simulation.calling import (
+    Attempt,
+    Trigger,
+    described,
+    entry,
+    first_ref,
+    push_request,
+    relays,
+    signed_request,
+)  # fmt: skip
 from tests.simulation.chains import CHAINS
 from tests.simulation.faults import KINDS, Crash, place_of, strike
 from tests.simulation.moves import (
@@ -43,31 +48,10 @@ from tests.simulation.moves import (
 from tests.simulation.race import Pause, race
 
 MAX_ATTEMPTS = 5  # deliveries before a dead letter: few, so that histories reach it
-WEBHOOK_SECRET = "secret of the simulation"
 _TICK_S = 0.001
 _NAMED_WAIT_S = 2.0
 _LEASE_S = 70  # longer than a relay holds its rows
 _ROUNDS, _DELIVERIES = 20, 2000  # far more than any history leaves to do
-
-
-@dataclass
-class Trigger:
-    """A background event of Firebase on its way to a function; `entity` is (kind, key)."""
-
-    function: str
-    data: Any
-    entity: tuple[str, str]
-
-
-@dataclass
-class Attempt:
-    """A call under way: its faults, how many effects it has had, and how to let others go on."""
-
-    faults: tuple[Fault, ...]
-    pause: Pause | None
-    line: int  # of the narration
-    began: float
-    effects: int = 0
 
 
 @dataclass
@@ -90,7 +74,7 @@ class World:
         default_factory=list[tuple[str, tuple[str, str], float]]
     )
     # What a chain's file remembers about the history, by chain.
-    notes: dict[Any, Any] = field(default_factory=dict[Any, Any])
+    notes: dict[str, Any] = field(default_factory=dict[str, Any])
     repaired: bool = False
     _last: tuple[str, str] = ("", "")  # the entity that the last message was about
     _seen: int = 0  # of what was published
@@ -206,8 +190,8 @@ class World:
         match call.what:
             case "message":
                 if delivery := _taken(self.to.bus.pending, call.pick):
-                    self._last = _first_ref(delivery) or self._last
-                    with self.calling(_described(delivery), call.faults, pause):
+                    self._last = first_ref(delivery) or self._last
+                    with self.calling(described(delivery), call.faults, pause):
                         self.push(delivery)
             case "trigger":
                 if trigger := _taken(self.triggers, call.pick):
@@ -217,17 +201,17 @@ class World:
             case "webhook":
                 if body := _taken(self.webhooks, call.pick):
                     with self.calling("receive_document", call.faults, pause):
-                        self.post("receive_document", _signed_request(json.dumps(body).encode()))
+                        self.post("receive_document", signed_request(json.dumps(body).encode()))
             case _:
                 relay = relays()[call.pick % len(relays())]
                 with self.calling(relay, call.faults, pause):
-                    self.post(relay, _signed_request(b""))
+                    self.post(relay, signed_request(b""))
 
     def push(self, delivery: Delivery) -> None:
         """Push a message as Pub/Sub does; what is not acknowledged comes again."""
         function = catalog.load().functions[delivery.function]
         try:
-            status = self.post(function.name, _push_request(delivery.body()))
+            status = self.post(function.name, push_request(delivery.body()))
         except Crash:
             self.to.bus._again(function, delivery)
             raise
@@ -304,72 +288,5 @@ class World:
             raise strike(storm.kind, effect)
 
 
-@functools.cache
-def relays() -> list[str]:
-    """Return the names of the outbox relays."""
-    return [name for name in catalog.load().functions if name.startswith("relay_")]
-
-
-@functools.cache
-def _entry_of(module: str, name: str) -> Callable[[Any], Any]:
-    return getattr(import_module(module), name)
-
-
-def entry(function: str) -> Callable[[Any], Any]:
-    """Return a function's entry point."""
-    return _entry_of(catalog.load().functions[function].module, function)
-
-
-@contextmanager
-def deployed(world: World) -> Generator[None]:
-    """Make the world's stores those that entry points get."""
-    before, clients._current = clients._current, world.to
-    try:
-        yield
-    finally:
-        clients._current = before
-
-
-def _described(delivery: Delivery) -> str:
-    keys = ", ".join(f"{ref['key']} at {ref['version']}" for ref in _refs(delivery))
-    return f"{delivery.function} [{keys}] attempt {delivery.attempt}"
-
-
-def _first_ref(delivery: Delivery) -> tuple[str, str] | None:
-    return next(((ref["kind"], ref["key"]) for ref in _refs(delivery)), None)
-
-
-def _refs(delivery: Delivery) -> list[dict[str, Any]]:
-    try:
-        refs = json.loads(delivery.data)["refs"]
-    except (ValueError, KeyError):  # a garbled message
-        return []
-    return [ref for ref in refs if "version" in ref]
-
-
 def _taken(pending: list[Any], pick: int) -> Any:
     return pending.pop(pick % len(pending)) if pending else None
-
-
-def _push_request(body: bytes) -> Any:
-    """Return as much of a request as the entry point of a step looks at: there are very many."""
-    headers = {"Content-Type": "application/json"}
-    return SimpleNamespace(get_data=lambda: body, headers=headers, host="simulation")
-
-
-def _signed_request(body: bytes) -> Request:
-    stamp = int(time.time())
-    return Request(
-        {
-            "REQUEST_METHOD": "POST",
-            "PATH_INFO": "/",
-            "SERVER_NAME": "simulation",
-            "SERVER_PORT": "80",
-            "wsgi.url_scheme": "http",
-            "wsgi.input": BytesIO(body),
-            "CONTENT_TYPE": "application/json",
-            "CONTENT_LENGTH": str(len(body)),
-            "HTTP_X_HEALBRIDGE_TIMESTAMP": str(stamp),
-            "HTTP_X_HEALBRIDGE_SIGNATURE": webhook.sign(WEBHOOK_SECRET, stamp, body),
-        }
-    )

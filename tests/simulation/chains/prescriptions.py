@@ -1,4 +1,4 @@
-"""Prescriptions: written, amended, revoked and deleted, some in slow transactions."""
+"""Prescriptions: the backend writes, amends, revokes and deletes them; some commit late."""
 
 from __future__ import annotations
 
@@ -123,9 +123,7 @@ def _findings(world: World) -> Iterator[Finding]:
         if row.get("status") == "REVOKED":
             yield from _hidden(world, key, "revoked", _mirrors(world, key))
         else:
-            lasting = (
-                frozenset({"pdf_bucket_not_allowed"}) if _is_elsewhere(row) else frozenset[str]()
-            )
+            lasting = frozenset({"pdf_bucket_not_allowed"} if _is_elsewhere(row) else ())
             yield from (replace(found, lasting=lasting) for found in _of(world, key, row))
     for key in [key for keys in _deleted(world).values() for key in keys]:
         yield from _hidden(world, key, "deleted", _mirrors(world, key))

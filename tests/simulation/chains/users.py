@@ -25,7 +25,12 @@ _ADMITTED = ("store_user", "mirror_user", "admit_user")
 
 def uid_of(world: World, person: int) -> str:
     """Return the uid of the person's present account: a new one after each deletion."""
-    return f"uidplanted{person}of{len(world.notes.get(('deleted', person), []))}"
+    return f"uidplanted{person}of{len(deleted(world).get(person, []))}"
+
+
+def deleted(world: World) -> dict[int, list[str]]:
+    """Return the uids of deleted accounts, by person."""
+    return world.notes.setdefault("deleted accounts", {})
 
 
 def phone(slot: int) -> str:
@@ -73,7 +78,7 @@ def _delete_account(world: World, person: int, value: int) -> None:
     uid = uid_of(world, person)
     if uid in world.to.firebase.account_rows:
         world.to.firebase.delete(uid)
-        world.notes.setdefault(("deleted", person), []).append(uid)
+        deleted(world).setdefault(person, []).append(uid)
         world.trigger("deleted", "user", uid)
 
 
