@@ -79,7 +79,7 @@ resource "google_pubsub_topic_iam_member" "publisher" {
   member = google_service_account.runs_as[each.value.function].member
 }
 
-# firebaseauth.admin could also delete accounts and change the sign-in configuration.
+# Roles of our own: firebaseauth.admin could also delete accounts and change the sign-in settings.
 resource "google_project_iam_custom_role" "canary" {
   role_id     = "healbridgeCanaryAccount"
   title       = "HealBridge: the canary's own account"
@@ -90,12 +90,6 @@ resource "google_project_iam_custom_role" "claims" {
   role_id     = "healbridgeAccountClaims"
   title       = "HealBridge: accounts' claims"
   permissions = ["firebaseauth.users.get", "firebaseauth.users.update"]
-}
-
-resource "google_project_iam_custom_role" "canary" {
-  role_id     = "healbridgeCanaryAccount"
-  title       = "HealBridge: the canary's account"
-  permissions = ["firebaseauth.users.create", "firebaseauth.users.get"]
 }
 
 resource "google_project_iam_custom_role" "pushes" {

@@ -1,10 +1,18 @@
-# What only the functions' own log lines tell: entities set aside, and content where none may be.
+# What only the functions' own log lines tell: entities set aside, a canary that did not arrive, and
+# content where none may be.
 
 locals {
   of_functions = "resource.type=\"cloud_run_revision\""
 
   logged = merge(
     {
+      canary = {
+        description = "A step that the canary, a synthetic patient, did not pass in time"
+        filter      = "${local.of_functions} AND jsonPayload.message=\"canary_stalled\""
+        labels      = { step = "EXTRACT(jsonPayload.step)" }
+        severity    = "CRITICAL"
+        advice      = "The chain stands still at this step for every patient, or the step is slower than CANARY_TRAVEL_S. Its own alert and its log lines say why."
+      }
       parked = {
         description = "Deliveries that set entities aside: parked, or a conflict for a person"
         filter      = "${local.of_functions} AND (jsonPayload.parked>0 OR jsonPayload.conflict>0 OR jsonPayload.message=\"unreadable\")"
@@ -13,10 +21,10 @@ locals {
         advice      = "Permanent for now: the journal (sync.journal) names entities and reasons, sync.conflicts what a person must decide."
       }
     },
-    length(var.canary) == 0 ? {} : {
-      canary = {
+    length(var.planted_texts) == 0 ? {} : {
+      planted = {
         description = "Log lines that hold what was planted in a synthetic patient"
-        filter      = "${local.of_functions} AND (${join(" OR ", [for mark in var.canary : jsonencode(mark)])})"
+        filter      = "${local.of_functions} AND (${join(" OR ", [for text in var.planted_texts : jsonencode(text)])})"
         labels      = {}
         severity    = "CRITICAL"
         advice      = "Content of a record reached the logs. Find the line, stop its source, and treat it as a disclosure of health data."

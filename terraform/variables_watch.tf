@@ -48,19 +48,19 @@ variable "budget" {
   default = null
 }
 
-variable "canary" {
+variable "notification_channels" {
+  description = "Cloud Monitoring channels that alerts go to: projects/P/notificationChannels/ID."
+  type        = list(string)
+  default     = []
+}
+
+variable "planted_texts" {
   description = "Texts planted in synthetic patients (a name, a phone) that no log line may ever hold; empty for no such watch."
   type        = list(string)
   default     = []
 
   validation {
-    condition     = alltrue([for mark in var.canary : length(mark) >= 8])
-    error_message = "A canary text must have at least 8 characters, or it would match by chance."
+    condition     = alltrue([for text in var.planted_texts : length(text) >= 8])
+    error_message = "A planted text must have at least 8 characters, or it would match by chance."
   }
-}
-
-variable "notification_channels" {
-  description = "Cloud Monitoring channels that alerts go to: projects/P/notificationChannels/ID."
-  type        = list(string)
-  default     = []
 }

@@ -29,7 +29,8 @@ callers = {
   relay_core_outbox = ["serviceAccount:backend@healbridge-staging.iam.gserviceaccount.com"]
 }
 
-canary = ["Canary Asha Testperson", "+910000000001"]
+# Of a synthetic patient: an alert tells when a log line holds one of them.
+planted_texts = ["Planted Asha Testperson", "+910000000001"]
 
 core_connections = 400
 

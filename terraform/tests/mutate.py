@@ -3,7 +3,7 @@ Prove that the tests notice: break one setting at a time, and see the named run 
 
 `python -m terraform.tests.mutate [WORD ...]` runs all mutations, or those whose run, file or text
 holds a word. Each is made on a copy that keeps only the runs it needs: a file's first run, which
-applies, and the one that is to fail. The unbroken copy must pass first.
+applies, and the one that is to fail. The unbroken copy, taken once at the start, must pass first.
 """
 
 from __future__ import annotations
@@ -34,11 +34,13 @@ def main() -> int:
     arguments = parser.parse_args()
     chosen = [m for m in MUTATIONS if not arguments.words or _holds(m, arguments.words)]
     began = time.monotonic()
-    failure = _check_unbroken(arguments.checker)
-    if failure:
-        print(f"the unbroken configuration fails:\n{failure}")
-        return 1
-    unnoticed = [m for m in chosen if not _noticed(m, arguments.checker)]
+    with tempfile.TemporaryDirectory() as folder:
+        unbroken = _snapshot(Path(folder))
+        result = _run(arguments.checker, unbroken)
+        if result.returncode != 0:
+            print(f"the unbroken configuration fails:\n{result.stdout}")
+            return 1
+        unnoticed = [m for m in chosen if not _noticed(m, unbroken, arguments.checker)]
     seconds = round(time.monotonic() - began)
     print(f"{len(chosen) - len(unnoticed)} of {len(chosen)} mutations noticed in {seconds} s")
     return 1 if unnoticed or not chosen else 0
@@ -53,16 +55,9 @@ def _holds(mutation: Mutation, words: list[str]) -> bool:
     return any(word in text for word in words)
 
 
-def _check_unbroken(checker: str) -> str:
+def _noticed(mutation: Mutation, unbroken: Path, checker: str) -> bool:
     with tempfile.TemporaryDirectory() as folder:
-        copy = _copy(Path(folder))
-        result = _run(checker, copy)
-        return "" if result.returncode == 0 else result.stdout
-
-
-def _noticed(mutation: Mutation, checker: str) -> bool:
-    with tempfile.TemporaryDirectory() as folder:
-        copy = _copy(Path(folder))
+        copy = shutil.copytree(unbroken, Path(folder) / "copy")
         _keep_run(copy / "terraform" / "tests", mutation.run)
         path = copy / mutation.file
         text = path.read_text(encoding="utf-8")
@@ -84,7 +79,7 @@ def _noticed(mutation: Mutation, checker: str) -> bool:
     return False
 
 
-def _copy(folder: Path) -> Path:
+def _snapshot(folder: Path) -> Path:
     """Copy what the checker reads. A repository of its own: a checker may list files with git."""
     shutil.copytree(ROOT / "terraform", folder / "terraform", ignore=_unversioned)
     (folder / "shared").mkdir()

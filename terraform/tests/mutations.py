@@ -256,8 +256,13 @@ _WATCHED = [
     ),
     *_fails(
         "a_planted_text_in_the_logs_is_noticed",
-        ("log_metrics", "jsonencode(mark)", 'jsonencode("mark")'),
+        ("log_metrics", "jsonencode(text)", 'jsonencode("text")'),
         ("log_metrics", "threshold_value = 0", "threshold_value = 9"),
+    ),
+    *_fails(
+        "a_canary_that_does_not_arrive_is_noticed_with_its_step",
+        ("log_metrics", "canary_stalled", "canary_passed"),
+        ("log_metrics", '"metric.label.${label}"', '"metric.label.kind"'),
     ),
     *_fails(
         "the_dashboard_shows_every_chain",

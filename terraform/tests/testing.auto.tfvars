@@ -1,6 +1,6 @@
 # A deployment as the tests make it. Any file can stand for the archive.
-canary                = ["Canary Asha Testperson"]
 notification_channels = ["projects/healbridge-test/notificationChannels/1"]
+planted_texts         = ["Planted Asha Testperson"]
 project               = "healbridge-test"
 region                = "asia-south1"
 source_zip            = "versions.tf"

@@ -88,8 +88,8 @@ run "a_planted_text_in_the_logs_is_noticed" {
   command = plan
 
   assert {
-    condition     = strcontains(google_logging_metric.this["canary"].filter, "\"Canary Asha Testperson\"") && google_monitoring_alert_policy.logged["canary"].severity == "CRITICAL"
-    error_message = "The canary."
+    condition     = strcontains(google_logging_metric.this["planted"].filter, "\"Planted Asha Testperson\"") && google_monitoring_alert_policy.logged["planted"].severity == "CRITICAL"
+    error_message = "The planted text."
   }
   assert {
     condition = alltrue([
@@ -98,6 +98,19 @@ run "a_planted_text_in_the_logs_is_noticed" {
       policy.conditions[0].condition_threshold[0].threshold_value == 0
     ])
     error_message = "An alert that looks at another metric."
+  }
+}
+
+run "a_canary_that_does_not_arrive_is_noticed_with_its_step" {
+  command = plan
+
+  assert {
+    condition     = strcontains(google_logging_metric.this["canary"].filter, "jsonPayload.message=\"canary_stalled\"")
+    error_message = "The canary's log line."
+  }
+  assert {
+    condition     = google_monitoring_alert_policy.logged["canary"].severity == "CRITICAL" && google_monitoring_alert_policy.logged["canary"].conditions[0].condition_threshold[0].aggregations[0].group_by_fields == tolist(["metric.label.step"])
+    error_message = "The canary's alert, or the step it names."
   }
 }
 

@@ -34,7 +34,7 @@ def shown_name(running: Running, uid: str) -> str | None:
 def test_a_profile_reaches_core_and_its_name_supabase_and_leaves_with_its_deletion(
     running: Running,
 ) -> None:
-    uid = signed_up(running, "phone", "+919811700001")
+    uid = signed_up(running, "phone", "+919811900001")
     profile = {"firstName": "Asha", "lastName": "Rao", "dob": 641500200000, "allergies": ["dust"]}
     running.app.write_profile(uid, "owner", profile)
     eventually(lambda: shown_name(running, uid) == "Asha Rao")
@@ -56,17 +56,17 @@ def test_a_profile_reaches_core_and_its_name_supabase_and_leaves_with_its_deleti
 
 
 def test_a_changed_phone_reaches_core_and_supabase_with_the_next_sign_in(running: Running) -> None:
-    uid = signed_up(running, "phone", "+919811700002")
-    running.app.change_phone("+919811700002", "+919811700003")
-    eventually(lambda: (mirror(running, uid) or {}).get("phone") == "919811700003")
+    uid = signed_up(running, "phone", "+919811900002")
+    running.app.change_phone("+919811900002", "+919811900003")
+    eventually(lambda: (mirror(running, uid) or {}).get("phone") == "919811900003")
     (user,) = running.core("select * from users where firebase_uid = %s", uid)
-    assert user["phone"] == "+919811700003"
+    assert user["phone"] == "+919811900003"
 
 
 def test_a_removed_phone_leaves_core_and_supabase_and_is_free_for_another(
     running: Running,
 ) -> None:
-    uid = signed_up(running, "both", "+919811700004", "keeps.email@example.com")
+    uid = signed_up(running, "both", "+919811900004", "keeps.email@example.com")
     base = f"http://{running.facts['auth_emulator']}/identitytoolkit.googleapis.com/v1"
     url = f"{base}/projects/{running.facts['project_id']}/accounts:update"
     body = {"localId": uid, "deleteProvider": ["phone"]}
@@ -76,9 +76,9 @@ def test_a_removed_phone_leaves_core_and_supabase_and_is_free_for_another(
     (user,) = running.core("select * from users where firebase_uid = %s", uid)
     assert (user["phone"], user["email"]) == (None, "keeps.email@example.com")
 
-    other = signed_up(running, "phone", "+919811700004")
+    other = signed_up(running, "phone", "+919811900004")
     found = eventually(lambda: mirror(running, other))
-    assert found["phone"] == "919811700004"
+    assert found["phone"] == "919811900004"
 
 
 def test_a_doctors_profile_makes_a_doctor_in_core_and_supabase(running: Running) -> None:
@@ -97,8 +97,8 @@ def test_a_doctors_profile_makes_a_doctor_in_core_and_supabase(running: Running)
 
 
 def test_a_patient_cannot_write_a_doctors_profile_for_itself(running: Running) -> None:
-    signed_up(running, "phone", "+919811700005")
-    token = running.app.change_phone("+919811700005", "+919811700006")
+    signed_up(running, "phone", "+919811900005")
+    token = running.app.change_phone("+919811900005", "+919811900006")
     with pytest.raises(httpx.HTTPStatusError, match="403"):
         running.app.write_profile("any", token, {"firstName": "Asha"}, "doctors")
 
@@ -111,8 +111,8 @@ def run_conflicts(running: Running, *arguments: str) -> subprocess.CompletedProc
 
 
 def test_a_conflict_is_listed_and_decided_from_the_command_line(running: Running) -> None:
-    running.backend.type_in("desk-1", "+91 98117 00007", None)
-    uid = signed_up(running, "phone", "+919811700007")
+    running.backend.type_in("desk-1", "+91 98119 00007", None)
+    uid = signed_up(running, "phone", "+919811900007")
     (row,) = running.core(
         "select id from sync.conflicts where key = %s and resolved_at is null", uid
     )
@@ -125,7 +125,7 @@ def test_a_conflict_is_listed_and_decided_from_the_command_line(running: Running
     given = run_conflicts(running, "decide", number, "give_to_this", "--operator", "e2e")
     assert given.returncode == 0, given.stderr
     found = eventually(lambda: mirror(running, uid))
-    assert found["phone"] == "919811700007"
+    assert found["phone"] == "919811900007"
     (closed,) = running.core("select * from sync.conflicts where id = %s", row["id"])
     assert (closed["resolution"], closed["decided_by"]) == ("give_to_this", "e2e")
 
