@@ -12,9 +12,9 @@ import os
 import secrets
 import shutil
 import signal
+import socket
 import sys
 import threading
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -68,6 +68,7 @@ class Stack:
         folder = self.supervisor.folder
         self.postgres = Postgres("postgres", folder / "postgres", free_port())
         self._ports = {name: free_port() for name in PARTS}
+        self._front = socket.create_server(("127.0.0.1", self._ports["steps"]), backlog=512)
         self._secrets = {
             name: secrets.token_hex(24) for name in ("service", "anon", "webhook", "openai")
         }
@@ -156,8 +157,15 @@ class Stack:
     def _processes(self) -> list[Process]:
         supabase_options = ["--dsn", self.supabase_dsn, "--service-key", self._secrets["service"],
                     "--anon-key", self._secrets["anon"], "--firebase-project", PROJECT]  # fmt: skip
-        self._steps = self._python(
-            "steps", "infra.local.host", env={**self.settings(), "PYTHONPATH": str(REPOSITORY)}
+        front = self._front.fileno()
+        self._steps = Process(
+            "steps",
+            [sys.executable, "-m", "infra.local.host", "--socket", str(front)],
+            log=self._logs / "steps.log",
+            env=base_environment(**self.settings(), PYTHONPATH=str(REPOSITORY)),
+            cwd=REPOSITORY,
+            ready=self.url("steps"),
+            inherits=[front],
         )
         return [
             Process(
@@ -181,15 +189,12 @@ class Stack:
             ),
         ]
 
-    def _python(
-        self, name: str, module: str, *arguments: str, env: Mapping[str, str] | None = None
-    ) -> Process:
+    def _python(self, name: str, module: str, *arguments: str) -> Process:
         port = self._ports[name]
         return Process(
             name,
             [sys.executable, "-m", module, "--port", str(port), *arguments],
             log=self._logs / f"{name}.log",
-            env=base_environment(**(env or {})),
             cwd=REPOSITORY,
             ready=self.url(name),
         )
@@ -292,6 +297,7 @@ class Stack:
         if self._scheduler is not None:
             self._scheduler.stop()
         self.supervisor.stop()
+        self._front.close()
         self.options.stack_file.unlink(missing_ok=True)
 
 
