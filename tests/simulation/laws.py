@@ -15,6 +15,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from tests.simulation import telling
 from tests.simulation.chain import Finding
 from tests.simulation.chains import CHAINS
 from tests.simulation.world import World
@@ -61,8 +62,8 @@ def _announce_all(world: World) -> None:
 
 
 def _broken(world: World, disagreement: str) -> Iterator[Violation]:
-    for chain in CHAINS.values():
-        for finding in chain.findings(world):
+    for findings in (*(chain.findings for chain in CHAINS.values()), telling.findings):
+        for finding in findings(world):
             if not _is_accounted(world, finding):
                 law = disagreement if finding.law == "agreement" else finding.law
                 yield Violation(law, f"{' '.join(finding.entity)}: {finding.what}")

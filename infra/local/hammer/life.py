@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from random import Random
-from typing import Any, TypeVar
+from typing import Any, LiteralString, TypeVar
 
 import httpx
 import psycopg
@@ -14,6 +14,8 @@ from psycopg import errors
 
 from infra.local.demo.apps import Backend, EdgeFunction, PatientApp
 from infra.local.demo.people import papers, people, summary
+from infra.local.demo.profiles import spelled
+from infra.local.demo.visits import BOOK, CANCEL, RESCHEDULE
 
 DOCTOR = "doctor-of-the-hammer"
 _PATIENCE_S = 90  # for a killed process to be back
@@ -35,6 +37,8 @@ class Life:
         self._uids: list[str] = []
         self._documents: list[dict[str, Any]] = []
         self._prescriptions: list[str] = []
+        self._visits: list[str] = []
+        self._core_dsn: str = stack["core_dsn"]
 
     def begin(self) -> None:
         """Make what has to be there first."""
@@ -49,6 +53,7 @@ class Life:
         """Return what happens in one round, in random order."""
         doings = [self._sign_up, self._sign_up, self._prescribe, self._prescribe]
         doings += [self._correct, self._correct, self._delete, self._revoke]
+        doings += [self._book, self._book, self._reschedule, self._cancel, self._rewrite_profile]
         self._dice.shuffle(doings)
         return doings
 
@@ -85,6 +90,40 @@ class Life:
         if self._prescriptions and self._dice.random() < 0.5:
             name = self._prescriptions.pop(self._dice.randrange(len(self._prescriptions)))
             put(lambda: self._backend.revoke(name))
+
+    def _rewrite_profile(self) -> None:
+        if self._uids:
+            uid, number = self._dice.choice(self._uids), self._dice.randrange(1000)
+            # With a language, since core keeps the one it has where a profile names none.
+            named = {"uid": uid, "language": ("en", "hi")[number % 2]}
+            profile = spelled(number, "Hammered", f"Number {number}") | named
+            put(lambda: self._app.write_profile(uid, "owner", profile))
+
+    def _book(self) -> None:
+        if self._uids:
+            uid, name = self._dice.choice(self._uids), f"visit-{self._dice.getrandbits(48):x}"
+            insist(lambda: self._knows(uid))
+            values = {"id": name, "uid": uid, "doctor": DOCTOR, "visit_type": "TELE"}
+            put(lambda: self._change(BOOK, values))
+            self._visits.append(name)
+
+    def _reschedule(self) -> None:
+        if self._visits:
+            put(lambda: self._change(RESCHEDULE, {"id": self._dice.choice(self._visits)}))
+
+    def _cancel(self) -> None:
+        if self._visits:
+            visit = self._visits.pop(self._dice.randrange(len(self._visits)))
+            put(lambda: self._change(CANCEL, {"id": visit}))
+
+    def _change(self, statement: LiteralString, values: Mapping[str, Any]) -> None:
+        with psycopg.connect(self._core_dsn) as connection:
+            connection.execute(statement, values)
+
+    def _knows(self, uid: str) -> None:
+        """Raise as long as core does not know the patient."""
+        if not self._backend.knows([uid]):
+            raise errors.ForeignKeyViolation
 
 
 def insist(action: Callable[[], T]) -> T:

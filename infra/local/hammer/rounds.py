@@ -11,8 +11,9 @@ from typing import Any, TypeVar
 import httpx
 
 from infra.local.demo.compare import disagreements
+from infra.local.demo.compare_notices import shown_disagreements, told_twice
 from infra.local.demo.quiet import count_open, pending, wait_until_quiet
-from infra.local.demo.stores import read
+from infra.local.demo.stores import Stores, read
 from infra.local.hammer.blows import Blows
 from infra.local.hammer.life import Life, insist
 from infra.local.stack import Stack
@@ -22,7 +23,7 @@ from shared.stores.core import CoreDatabase
 from shared.stores.core_progress import CoreProgress
 
 _CALM_S = 120.0
-_MISSING = ("not in core", "not in Supabase", "no mirror", "no patient row", ": gone")
+_MISSING = ("not in core", "not in Supabase", "no mirror", "no patient row", "not shown", ": gone")
 
 T = TypeVar("T")
 
@@ -60,7 +61,7 @@ class Hammer:
         self._database = CoreDatabase(stack.core_dsn)
         self._progress = CoreProgress(self._database)
         self._before_parked = self._calm()["parked"]
-        self._before = set(disagreements(read(self._facts)))
+        self._before = set(_wrong(read(self._facts)))
         self._life.begin()
 
     def close(self) -> None:
@@ -90,7 +91,7 @@ class Hammer:
         while True:
             counts = self._healed(self._calm())
             stores = self._seen(lambda: read(self._facts))
-            found = [line for line in disagreements(stores) if line not in self._before]
+            found = [line for line in _wrong(stores) if line not in self._before]
             # A message that waits for its next delivery is seen nowhere: give it the time.
             if not found or time.monotonic() > deadline:
                 break
@@ -131,6 +132,10 @@ class Hammer:
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(0.2)
+
+
+def _wrong(stores: Stores) -> list[str]:
+    return [*disagreements(stores), *shown_disagreements(stores), *told_twice(stores)]
 
 
 def as_json(result: Result) -> dict[str, Any]:

@@ -46,7 +46,7 @@ def _sign_up(world: World, person: int, value: int) -> None:
     uid = uid_of(world, person)
     if uid not in world.to.firebase.account_rows:
         _write_account(world, uid, value)
-        world.trigger("created", "user", uid)
+        world.trigger("created", uid)
 
 
 def _change_account(world: World, person: int, value: int) -> None:
@@ -79,7 +79,7 @@ def _delete_account(world: World, person: int, value: int) -> None:
     if uid in world.to.firebase.account_rows:
         world.to.firebase.delete(uid)
         deleted(world).setdefault(person, []).append(uid)
-        world.trigger("deleted", "user", uid)
+        world.trigger("deleted", uid)
 
 
 def _change_role(world: World, person: int, value: int) -> None:
@@ -87,6 +87,9 @@ def _change_role(world: World, person: int, value: int) -> None:
     if user:
         role = ("PATIENT", "DOCTOR", "STAFF")[value % 3]
         world.to.memory_core.put_user(user["id"], role=role)
+        if role == "PATIENT" and user["id"] not in world.to.memory_core.patient_rows:
+            world.to.memory_core.put_patient(user["id"], f"patient-of-{user['id']}")
+        world.notes.setdefault("roles changed", set()).add(user["firebase_uid"])
 
 
 def _walk_in(world: World, person: int, value: int) -> None:
@@ -141,11 +144,22 @@ def _of(world: World, uid: str, account: Account) -> Iterator[Finding]:
 def _clashes(world: World, user: dict[str, Any], account: Account, name: str) -> bool:
     """Tell whether core's contact is withheld for a person to decide, and rightly so."""
     core = world.to.memory_core
-    if ("user", account.uid, "store_user", name) not in core.open_conflicts:
+    if not in_conflict(world, account.uid, "store_user", name):
         return False
     normal = digits if name == "phone" else contacts.email
     held = [normal(row[name]) for row in core.user_rows.values() if row is not user]
     return not world.repaired or normal(getattr(account, name)) in held
+
+
+def in_conflict(world: World, uid: str, step: str, name: str) -> bool:
+    """
+    Tell whether a person has this to decide, or has decided that it stays; one that was merely put
+    aside comes back with the next word of it.
+    """
+    core, at = world.to.memory_core, ("user", uid, step, name)
+    closed = {"keep_other"} if world.repaired else {"keep_other", "dismissed"}
+    made = {c["resolution"] for c in core.all_conflicts if c["at"] == at}
+    return at in core.open_conflicts or bool(made & closed)
 
 
 def _mirror(world: World, user: dict[str, Any]) -> Iterator[str]:
@@ -187,7 +201,7 @@ def _metadata(user: dict[str, Any], mirror: AuthUser) -> Iterator[str]:
 
 
 def _held(world: World, uid: str, mirror_id: str, name: str, value: str) -> bool:
-    if ("user", uid, "mirror_user", name) not in world.to.memory_core.open_conflicts:
+    if not in_conflict(world, uid, "mirror_user", name):
         return False
     others = [u for u in world.to.memory_supabase.auth_users.values() if u.id != mirror_id]
     return not world.repaired or any(getattr(other, name) == value for other in others)
