@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from shared import ids
+from shared.canary import is_canary
 from shared.errors import PermanentError, TransientError
 from shared.events import Ref
 from shared.models import Claim, News
@@ -80,10 +81,11 @@ def notify(
     messaging: Messaging,
     namespace: UUID,
 ) -> Outcomes:
-    """Tell the patients of a batch's entities what is new of them, each once."""
+    """Tell the patients of a batch's entities what is new of them, each once; not the canary."""
     if not news:
         return Outcomes()
-    claims = notifications.claim(batch, kind, news)
+    people = [item for item in news if not is_canary(item.uid)]
+    claims = notifications.claim(batch, kind, people) if people else []
     mine = {
         ids.notification_id(namespace, kind, claim.key, claim.version): claim
         for claim in claims

@@ -18,12 +18,12 @@ from shared import catalog, ids, log, settings
 from shared.canary import EMAIL, UID, stalled
 from shared.events import Event, Ref, new_traceparent
 from shared.runtime import endpoint
-from shared.stores.core_canary import CoreCanary
 
 if TYPE_CHECKING:
     from flask import Request
 
     from shared.clients import Clients
+    from shared.stores.core_canary import CoreCanary
 
 
 @endpoint
@@ -35,7 +35,7 @@ def run_canary(request: Request, to: Clients) -> dict[str, Any]:
 
 def patrol(to: Clients) -> dict[str, Any]:
     """Do one run."""
-    canary = CoreCanary(to.core)
+    canary = to.core_canary
     passages = canary.passages()
     travel_s = settings.positive("CANARY_TRAVEL_S", 120)
     if any(age_s < travel_s for age_s, _ in passages.values()):

@@ -1,60 +1,104 @@
-"""The canary on real databases: it passes through every chain, and a chain that stops is named."""
+"""
+The canary, in memory and on real databases: it passes through every chain, and a chain that stops
+is named.
+"""
 
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 
 from functions.upkeep.run_canary import patrol
 from shared import catalog
 from shared.canary import UID, Passage, is_canary, stalled
+from shared.relay import drain
 from shared.resyncing import kinds
-from shared.stores.core import CoreDatabase
-from shared.stores.supabase import Supabase
-from tests.contract.real_stores import RealStores, Sql
+from tests.contract.real_stores import RealStores
+from tests.memory.clients import MemoryClients
 
 
-@pytest.fixture(name="to")
-def _to(core: CoreDatabase, sql: Sql, supabase: Supabase, supabase_sql: Sql) -> RealStores:
-    return RealStores(core, sql, supabase, supabase_sql)
+class OnDatabases(RealStores):
+    """The canary in core's and Supabase's own databases."""
+
+    def later(self) -> None:
+        """Let ten minutes pass."""
+        for statement in (
+            "update sync.canary set touched_at = touched_at - interval '10 minutes'",
+            "update sync.ledger set updated_at = updated_at - interval '10 minutes'",
+        ):
+            self.core_sql.execute(statement.encode())
+
+    def alarms(self) -> dict[str, str]:
+        """Return the stalled step of each kind that has one."""
+        rows = self.core_sql.execute("select kind, stalled_step from sync.canary").fetchall()
+        return {row["kind"]: row["stalled_step"] for row in rows if row["stalled_step"]}
+
+    def done(self) -> set[str]:
+        """Return the steps that have done something."""
+        rows = self.core_sql.execute("select step from sync.journal where state = 'done'")
+        return {row["step"] for row in rows.fetchall()}
 
 
-def later(to: RealStores) -> None:
-    """Let ten minutes pass."""
-    for statement in (
-        "update sync.canary set touched_at = touched_at - interval '10 minutes'",
-        "update sync.ledger set updated_at = updated_at - interval '10 minutes'",
-    ):
-        to.core_sql.execute(statement.encode())
+class InMemory(MemoryClients):
+    """The canary in the stores of the simulation."""
+
+    def __init__(self) -> None:
+        super().__init__(max_attempts=5)
+        self._later_s = 0.0
+        self.memory_core.clock = lambda: time.monotonic() + self._later_s
+
+    def run(self) -> None:
+        """Relay both outboxes and deliver, until nothing is open."""
+        topics = catalog.load().announced_by
+        while True:
+            sent = drain(self.core_outbox, self.publish, topics("core"), budget_s=60)
+            sent += drain(self.supabase_outbox, self.publish, topics("supabase"), budget_s=60)
+            if not sent and not self.bus.pending:
+                return
+            self.bus.run_until_quiet(self)
+
+    def later(self) -> None:
+        """Let ten minutes pass."""
+        self._later_s += 600
+
+    def alarms(self) -> dict[str, str]:
+        """Return the stalled step of each kind that has one."""
+        rows = self.memory_core.canary.items()
+        return {kind: row["stalled_step"] for kind, row in rows if row["stalled_step"]}
+
+    def done(self) -> set[str]:
+        """Return the steps that have done something."""
+        return {row.step for row in self.memory_core.journal_rows if row.state == "done"}
 
 
-def alarms(to: RealStores) -> dict[str, str]:
-    rows = to.core_sql.execute("select kind, stalled_step from sync.canary").fetchall()
-    return {row["kind"]: row["stalled_step"] for row in rows if row["stalled_step"]}
+World = OnDatabases | InMemory
 
 
-def period(to: RealStores) -> dict[str, str]:
+@pytest.fixture(name="to", params=["memory", "postgres"])
+def _to(request: pytest.FixtureRequest) -> World:
+    if request.param == "memory":
+        return InMemory()
+    value = request.getfixturevalue
+    return OnDatabases(value("core"), value("sql"), value("supabase"), value("supabase_sql"))
+
+
+def period(to: World) -> dict[str, str]:
     """Run the canary, let the chains work and time pass; return the alarms it raised."""
     found = patrol(to)["stalled"]
     to.run()
-    later(to)
+    to.later()
     return found
 
 
-def test_it_passes_through_every_chain_again_and_again(to: RealStores) -> None:
+def test_it_passes_through_every_chain_again_and_again(to: World) -> None:
     assert [period(to) for _ in range(4)] == [{}, {}, {}, {}]
-    rows = to.core_sql.execute("select kind from sync.canary order by kind").fetchall()
-    assert {"document", "prescription", "user"} <= {row["kind"] for row in rows}
-    done = {
-        row["step"]
-        for row in to.core_sql.execute(
-            "select distinct step from sync.journal where state = 'done'"
-        ).fetchall()
-    }
+    assert to.core_canary.passages().keys() == {"user", "document", "appointment", "prescription"}
+    done = to.done()
     assert {"store_user", "mirror_user", "admit_user", "store_document"} <= done
     assert {"mirror_prescription", "index_prescription"} <= done
-    assert alarms(to) == {}
+    assert to.alarms() == {}
 
 
 @pytest.mark.parametrize(
@@ -66,7 +110,7 @@ def test_it_passes_through_every_chain_again_and_again(to: RealStores) -> None:
     ],
 )
 def test_a_step_that_stands_still_is_named_within_two_periods_and_cleared_when_it_moves(
-    to: RealStores,
+    to: World,
     step: str,
     kind: str,
     monkeypatch: pytest.MonkeyPatch,
@@ -87,20 +131,20 @@ def test_a_step_that_stands_still_is_named_within_two_periods_and_cleared_when_i
         )
         patrol(to)
         to.run()  # the step's subscription is gone: nobody hears the topic
-    later(to)
+    to.later()
     capsys.readouterr()
     assert patrol(to)["stalled"] == {kind: step}
-    assert alarms(to) == {kind: step}
+    assert to.alarms() == {kind: step}
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     (line,) = [line for line in lines if line["message"] == "canary_stalled"]
     assert (line["severity"], line["step"], line["kind"]) == ("ERROR", step, kind)
     to.run()
-    later(to)
+    to.later()
     assert period(to) == {}
-    assert alarms(to) == {}
+    assert to.alarms() == {}
 
 
-def test_a_touch_that_may_still_travel_is_neither_judged_nor_repeated(to: RealStores) -> None:
+def test_a_touch_that_may_still_travel_is_neither_judged_nor_repeated(to: World) -> None:
     patrol(to)
     published = len(to.bus.published)
     assert patrol(to) == {"stalled": {}, "judged": 0}

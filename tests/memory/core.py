@@ -43,6 +43,8 @@ class LedgerRow:
     error_code: str | None
     exhausted: bool = False
     next_retry_at: float | None = None  # a provider's wait; replays are the real ledger's
+    updated_at: float = 0.0
+    replayed_at: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,7 @@ class MemoryCore(Place):
         self.unlinked: set[tuple[str, str]] = set()  # kind and key that no notification leads to
         self.open_conflicts: dict[tuple[str, str, str, str], str] = {}  # kind, key, step, field
         self.all_conflicts: list[Row] = []  # opened ever, decided or not
+        self.canary: dict[str, Row] = {}  # by kind
 
     def put_user(self, user_id: str, **columns: Any) -> None:
         """Insert or change a user, as the backend does."""
@@ -213,6 +216,8 @@ class MemoryCore(Place):
             self.clock() + outcome.retry_after
             if outcome.state == "retrying" and outcome.retry_after
             else None,
+            self.clock(),
+            known.replayed_at,
         )
         return True
 

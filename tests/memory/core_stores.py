@@ -38,13 +38,13 @@ class MemoryLedger:
             return {ref.key: version for ref, version in now.items() if version > ref.version}
 
     def last_codes(self, step: str, kind: str, keys: Sequence[str]) -> dict[str, str]:
-        """Return why each of these entities was last refused in a step."""
+        """Return why each of these entities was last refused or parked in a step."""
         with self._core.effect("ledger.last_codes"):
             rows = {key: self._core.ledger_rows.get((kind, key, step)) for key in keys}
             return {
                 key: row.error_code
                 for key, row in rows.items()
-                if row and row.state == "retrying" and row.error_code
+                if row and row.state in {"retrying", "parked"} and row.error_code
             }
 
     def pause(self, step: str, refs: Sequence[Ref]) -> float:

@@ -74,8 +74,8 @@ def _act(dice: Random, entities: int) -> Act:
 
 
 def _call(dice: Random, roughness: float) -> Call:
-    calls = ("message", "relay", "trigger", "webhook", "decision")
-    [what] = dice.choices(calls, (24, 8, 6, 4, 1))
+    calls = ("message", "relay", "trigger", "webhook", "decision", "run_canary", "retry_failed")
+    [what] = dice.choices(calls, (48, 16, 12, 8, 2, 1, 1))
     return Call(what, _pick(dice), _faults(dice, roughness))
 
 

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from tests.simulation import telling
 from tests.simulation.chain import Finding
 from tests.simulation.chains import CHAINS
+from tests.simulation.moves import Call
 from tests.simulation.world import World
 
 LAWS = ("divergent", "lost", "duplicate_effects", "resurrected", "unsafe_order", "phi_leaks")
@@ -50,13 +51,27 @@ def aftermath(world: World) -> Iterator[Violation]:
             return
         broken = list(_broken(world, "divergent"))
         if not broken:
+            yield from _canary(world)
             return
     yield from broken
 
 
+def _canary(world: World) -> Iterator[Violation]:
+    """When all is quiet, the canary passes through every chain; nothing is said to stand still."""
+    stalled: dict[str, str] = {}
+    for _ in range(3):  # what it touched in the storm is judged first
+        world.play(Call("run_canary"))
+        stalled = json.loads(world.answers[-1])["stalled"]
+        if not world.drain():
+            yield Violation("lost", "the bus does not fall quiet")
+    for kind, step in stalled.items():
+        yield Violation("lost", f"the canary's {kind} stands still at {step}")
+
+
 def _announce_all(world: World) -> None:
-    """Stand in for the reconciler and for retrying what is parked: announce every source."""
+    """Stand in for the reconciler: announce every source; and replay what ran out of deliveries."""
     world.repaired = True
+    world.play(Call("retry_failed"))
     for chain in CHAINS.values():
         chain.announce_all(world)
 

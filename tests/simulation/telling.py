@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from shared import ids, settings
+from shared.canary import is_canary
 from tests.simulation.chain import Finding
 
 if TYPE_CHECKING:
@@ -43,6 +44,8 @@ def finally_told(
 ) -> Iterator[Finding]:
     """See that the last thing core has taken note of is how the entity stands."""
     told = world.to.memory_core.told.get(entity)
+    if is_canary(uid):
+        return
     if told is None or (told["uid"], told["state"]) != (uid, state):
         yield Finding(entity, "its patient is not told how it stands", steps=steps)
 

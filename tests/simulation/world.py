@@ -214,6 +214,9 @@ class World:
                 if body := decision(self.to.memory_core.all_conflicts, call.pick):
                     with self.calling("decide_conflict", call.faults, pause):
                         self.post("decide_conflict", signed_request(json.dumps(body).encode()))
+            case "run_canary" | "retry_failed":
+                with self.calling(call.what, call.faults, pause):
+                    self.post(call.what, signed_request(b""))
             case _:
                 relay = relays()[call.pick % len(relays())]
                 with self.calling(relay, call.faults, pause):

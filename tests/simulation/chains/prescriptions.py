@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from shared import ids, settings
+from shared.canary import is_canary
 from tests.memory.files import BUCKET
 from tests.simulation import telling
 from tests.simulation.chain import Chain, Finding, Operation
@@ -126,6 +127,8 @@ def _announce_all(world: World) -> None:
 
 def _findings(world: World) -> Iterator[Finding]:
     for key, row in world.to.memory_core.prescription_rows.items():
+        if is_canary(key):
+            continue
         at = ("prescription", key)
         if len(_mirrors(world, key)) > 1:
             yield Finding(at, "mirrored twice", law="duplicate_effects")
@@ -138,6 +141,11 @@ def _findings(world: World) -> Iterator[Finding]:
         yield from _hidden(world, key, "deleted", _mirrors(world, key))
         if _mirrors(world, key):
             yield Finding(("prescription", key), "deleted, and in Supabase", steps=_MIRRORED)
+    yield from _announced_late(world)
+
+
+def _announced_late(world: World) -> Iterator[Finding]:
+    """A call that began after a revocation neither announces nor tells what was revoked."""
     for topic, entity, began in world.announced:
         if topic in _ANNOUNCING and _was_revoked(world, entity, began):
             what = f"announced by {topic} after it was revoked"
@@ -172,7 +180,7 @@ def _hidden(world: World, key: str, why: str, mirrors: list[Row]) -> Iterator[Fi
 def _mirrors(world: World, key: str) -> list[Row]:
     """Return the documents that show a prescription, whatever their ids."""
     rows = [r for r in world.to.memory_supabase.document_rows.values() if r["origin"] == "core"]
-    return [row for row in rows if row["structured_json"]["of"] == key]
+    return [row for row in rows if row["structured_json"].get("of") == key]
 
 
 def _files(world: World, key: str) -> dict[str, bytes]:
