@@ -81,11 +81,16 @@ def notify(
     messaging: Messaging,
     namespace: UUID,
 ) -> Outcomes:
-    """Tell the patients of a batch's entities what is new of them, each once; not the canary."""
+    """
+    Tell the patients of a batch's entities what is new of them, each once. A canary is told
+    nothing, and leaves no claim and no row among the backend's notifications.
+    """
+    canaries = [item for item in news if is_canary(item.uid)]
+    untold = [done(Ref(kind, item.key, item.version), code="canary") for item in canaries]
+    news = [item for item in news if item not in canaries]
     if not news:
-        return Outcomes()
-    people = [item for item in news if not is_canary(item.uid)]
-    claims = notifications.claim(batch, kind, people) if people else []
+        return Outcomes(unrecorded=untold)
+    claims = notifications.claim(batch, kind, news)
     mine = {
         ids.notification_id(namespace, kind, claim.key, claim.version): claim
         for claim in claims
@@ -95,7 +100,7 @@ def notify(
     held = {claim.key for claim in claims if claim.held}
     outcomes = [_outcome(kind, item, deliveries, held) for item in news]
     notifications.settle(batch, kind, deliveries, outcomes)
-    return Outcomes(recorded=outcomes)
+    return Outcomes(recorded=outcomes, unrecorded=untold)
 
 
 def _deliver(

@@ -58,6 +58,7 @@ class JournalRow:
     state: str
     code: str | None
     trace_id: str | None
+    at: float = 0.0
 
 
 class MemoryCore(Place):
@@ -195,9 +196,8 @@ class MemoryCore(Place):
         trace = traceparent[3:35] or None
         for outcome in outcomes:
             ref = outcome.ref
-            self.journal_rows.append(
-                JournalRow(ref.kind, ref.key, step, ref.version, outcome.state, outcome.code, trace)
-            )
+            entity, how = (ref.kind, ref.key), (ref.version, outcome.state, outcome.code)
+            self.journal_rows.append(JournalRow(*entity, step, *how, trace, self.clock()))
             if self._record_state(step, outcome):
                 self._record_conflicts(step, outcome)
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
-from shared.canary import Passage
 from tests.memory.core import APPOINTMENT, MemoryCore, Row
+
+if TYPE_CHECKING:
+    from shared.canary_ways import Watch
 
 
 class MemoryCoreCanary:
@@ -15,13 +18,14 @@ class MemoryCoreCanary:
     def __init__(self, core: MemoryCore) -> None:
         self._core = core
 
-    def passages(self) -> dict[str, tuple[float, dict[str, Passage]]]:
-        """Return by kind: seconds since the last touch, and how it stands in each step."""
+    def passages(self, watches: Iterable[Watch]) -> dict[str, tuple[float, dict[str, str]]]:
+        """Return by way: seconds since the last touch, and the state in each step since then."""
         with self._core.effect("core_canary.passages"):
+            ways = {watch.name: watch for watch in watches}
             now = self._core.clock()
             return {
-                kind: (now - row["touched_at"], self._seen(kind, row))
-                for kind, row in self._core.canary.items()
+                name: (now - row["touched_at"], self._seen(ways[name], row))
+                for name, row in self._core.canary.items()
             }
 
     def judge(self, verdicts: Mapping[str, str | None]) -> None:
@@ -54,9 +58,12 @@ class MemoryCoreCanary:
             known = self._core.canary.get(kind, {"stalled_step": None})
             self._core.canary[kind] = known | {"key": key, "touched_at": self._core.clock()}
 
-    def _seen(self, kind: str, row: Row) -> dict[str, Passage]:
-        return {
-            step: Passage(known.state, known.updated_at >= row["touched_at"])
-            for (k, key, step), known in self._core.ledger_rows.items()
-            if (k, key) == (kind, row["key"])
-        }
+    def _seen(self, watch: Watch, row: Row) -> dict[str, str]:
+        entity = (watch.kind, row["key"])
+        seen = [
+            r
+            for r in self._core.journal_rows
+            if (r.kind, r.key) == entity and r.at >= row["touched_at"]
+        ]
+        traces = {r.trace_id for r in seen if r.step in watch.starts()}
+        return {r.step: r.state for r in seen if r.trace_id in traces}
