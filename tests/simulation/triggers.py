@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+from google.events.cloud.firestore import DocumentEventData
+
 from shared import catalog
 from tests.simulation.calling import entry
 
@@ -25,8 +27,7 @@ class Trigger:
 
     def fire(self) -> None:
         """Call the function. What it raises, Firebase takes for a failed event."""
-        work = entry(self.function)
-        getattr(work, "__wrapped__", work)(self.event)
+        entry(self.function)(self.event)
 
 
 def of_account(event: str, uid: str) -> Trigger | None:
@@ -44,16 +45,23 @@ def of_document(path: str, before: Snapshot | None, after: Snapshot | None) -> T
     collection, _, key = path.partition("/")
     for function in catalog.load().functions.values():
         if function.trigger.get("document", "").partition("/")[0] == collection and "/" not in key:
-            data = SimpleNamespace(before=_sent(before), after=_sent(after))
-            event = SimpleNamespace(params={"uid": key}, data=data)
+            data = _event_data(path, before, after)
+            event = SimpleNamespace(data=data, get={"document": path}.get)
             return Trigger(function.name, event, (_DOCUMENTS[collection], key))
     return None
 
 
-def _sent(snapshot: Snapshot | None) -> Any:
-    if snapshot is None or snapshot.data is None:
-        return None
-    fields, version = snapshot.data, snapshot.changed
-    stamp = SimpleNamespace(seconds=version // 1_000_000, nanos=version % 1_000_000 * 1000)
-    time = SimpleNamespace(timestamp_pb=lambda: stamp)
-    return SimpleNamespace(to_dict=lambda: dict(fields), update_time=time)
+def _event_data(path: str, before: Snapshot | None, after: Snapshot | None) -> bytes:
+    """Return the protobuf message that Eventarc brings."""
+    message: Any = DocumentEventData.pb()()
+    for snapshot, document in ((after, message.value), (before, message.old_value)):
+        if snapshot is not None and snapshot.data is not None:
+            document.name = f"projects/p/databases/(default)/documents/{path}"
+            document.update_time.seconds = snapshot.changed // 1_000_000
+            document.update_time.nanos = snapshot.changed % 1_000_000 * 1000
+            for name, value in snapshot.data.items():
+                if isinstance(value, str):
+                    document.fields[name].string_value = value
+                elif value is None:
+                    document.fields[name].null_value = 0
+    return message.SerializeToString()
