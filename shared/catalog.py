@@ -26,6 +26,7 @@ class Function:
     trigger: Mapping[str, Any]
     emits: tuple[str, ...]
     secrets: tuple[str, ...]
+    core_role: str | None  # whose connection string its CORE_DSN is: infra/core/rights.sql
     limits: Mapping[str, Any]
 
     @property
@@ -64,6 +65,10 @@ class Catalog:
             if topic.get("announced_by") == place
         }
 
+    def core_roles(self) -> list[str]:
+        """Return the roles that functions have in core, each once."""
+        return sorted({f.core_role for f in self.functions.values() if f.core_role})
+
     def steps(self) -> list[Function]:
         """Return the functions that consume a topic."""
         return [f for f in self.functions.values() if f.topic is not None]
@@ -73,7 +78,7 @@ class Catalog:
 def load() -> Catalog:
     """Read the catalog once per process."""
     raw = json.loads(PATH.read_text(encoding="utf-8"))
-    own = {"chain", "trigger", "emits", "secrets"}
+    own = {"chain", "trigger", "emits", "secrets", "core_role"}
     functions = {
         name: Function(
             name=name,
@@ -81,6 +86,7 @@ def load() -> Catalog:
             trigger=entry["trigger"],
             emits=tuple(entry["emits"]),
             secrets=tuple(entry["secrets"]),
+            core_role=entry.get("core_role"),
             limits=raw["defaults"] | {k: v for k, v in entry.items() if k not in own},
         )
         for name, entry in raw["functions"].items()

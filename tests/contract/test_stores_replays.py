@@ -9,6 +9,8 @@ from typing import Any
 import psycopg
 import pytest
 
+from tests.databases import acting
+
 from shared.events import Event, Ref
 from shared.outcomes import Outcome
 from shared.replaying import replay
@@ -26,7 +28,8 @@ class Parked:
     """A core whose ledger holds parked entities, and what was published."""
 
     def __init__(self, core: CoreDatabase, sql: Sql) -> None:
-        self.ledger, self.replays, self.outbox = Ledger(core), CoreReplays(core), CoreOutbox(core)
+        own = acting(core, "repair")
+        self.ledger, self.replays, self.outbox = Ledger(own), CoreReplays(own), CoreOutbox(own)
         self.sql = sql
         self.published: list[Event] = []
         self.slept: list[float] = []
