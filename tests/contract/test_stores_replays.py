@@ -9,8 +9,6 @@ from typing import Any
 import psycopg
 import pytest
 
-from tests.databases import acting
-
 from shared.events import Event, Ref
 from shared.outcomes import Outcome
 from shared.replaying import replay
@@ -19,6 +17,7 @@ from shared.stores.core import CoreDatabase
 from shared.stores.core_outbox import CoreOutbox
 from shared.stores.core_replays import CoreReplays, Filter
 from shared.stores.ledger import Ledger
+from tests.databases import acting
 
 Sql = psycopg.Connection[dict[str, Any]]
 TRACE = f"00-{'ab' * 16}-{'cd' * 8}-01"
