@@ -16,7 +16,7 @@ from psycopg_pool import ConnectionPool
 
 from infra import migrate
 from infra.local.pg_net import install as pg_net
-from infra.local.postgres import Postgres
+from infra.local.postgres import SUPERUSER, Postgres
 from infra.local.processes import Process, base_environment, free_port
 from infra.local.supabase import install as platform
 from infra.local.supervisor import Supervisor
@@ -58,7 +58,7 @@ class Databases:
     @contextmanager
     def core(self) -> Generator[str]:
         """Lend a fresh core database: the backend's tables and our schema."""
-        with self._lent(self._template("core_template")) as dsn:
+        with self._lent(self._template("core_template"), owner="core_owner") as dsn:
             yield dsn
 
     @contextmanager
@@ -85,10 +85,10 @@ class Databases:
         return url
 
     @contextmanager
-    def _lent(self, template: str) -> Generator[str]:
+    def _lent(self, template: str, owner: str = SUPERUSER) -> Generator[str]:
         name = f"test_{next(_numbers)}"
         # Copying files takes a third of the time of writing every page to the log.
-        self.execute(f"create database {name} template {template} strategy file_copy")
+        self.execute(f"create database {name} template {template} owner {owner} strategy file_copy")
         try:
             yield self.server.dsn(name)
         finally:
