@@ -4,8 +4,8 @@ Settings, read from the environment when a client first needs them.
 Nothing is read at import, so an unrelated missing secret cannot stop a function, and there are
 no defaults for hosts or secrets: a silent fallback would fail later and elsewhere.
 
-CORE_DSN              connection string of core PostgreSQL (through a transaction-mode pooler), as the
-                      role that the catalog gives the function
+CORE_DSN              connection string of core (through a transaction-mode pooler), as the role
+                      that the catalog gives the function
 SUPABASE_URL          https://<project>.supabase.co
 SUPABASE_SERVICE_KEY  the service-role key
 OPENAI_API_KEY        key of the embeddings provider

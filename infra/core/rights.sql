@@ -115,8 +115,21 @@ grant update (resolved_at, resolution, decided_by) on sync.conflicts to healbrid
 grant select, delete on documents, medications, sync.medication_readings to healbridge_operator;
 grant usage on sequence sync.version to healbridge_operator;
 grant execute on function sync.unlink_notifications to healbridge_operator;
-grant select on sync.journal to healbridge_operator, healbridge_status;
+grant execute on function sync.recount to healbridge_operator;
 
-grant select on sync.ledger, sync.outbox, sync.conflicts, sync.reconcile_runs, sync.findings,
-  sync.canary, sync.resyncs to healbridge_status;
+-- The status tells by ids and codes how things stand: of the backend's tables it sees no content, of
+-- contacts only for telling whether there are any.
+grant select on sync.ledger, sync.journal, sync.outbox, sync.conflicts, sync.awaited, sync.edges,
+  sync.tallies, sync.reconcile_runs, sync.findings, sync.canary, sync.resyncs, sync.notifications,
+  sync.pdf_copies, sync.profile_readings
+  to healbridge_status, healbridge_operator;
+grant select (id, role, firebase_uid, email, phone, verified, created_at) on users
+  to healbridge_status;
+grant select (id, user_id) on patients, doctors to healbridge_status, healbridge_operator;
+grant select (id, doctor_id, patient_id, status) on appointments
+  to healbridge_status, healbridge_operator;
+grant select (id, appointment_id) on prescriptions to healbridge_status, healbridge_operator;
+grant select (id, patient_id) on documents to healbridge_status;
+grant select (id, document_id, prescription_id) on medications to healbridge_status;
+grant select (id, metadata) on notifications to healbridge_status, healbridge_operator;
 grant execute on function sync.patient_entities to healbridge_status;

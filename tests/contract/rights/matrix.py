@@ -2,7 +2,7 @@
 Matrices of rights: who may do what with what, as a text file says it and as a database grants it.
 
 A file has one line per table, sequence and function, and one column per role. In a cell stands what
-the role may do: S select, I insert, U update, u update of some columns only, D delete; U of a
+the role may do: S select, I insert, U update, D delete, and s, u of some columns only; U of a
 sequence is drawing from it; X is executing a function; `-` is nothing.
 """
 
@@ -33,7 +33,8 @@ with role as (
     then case when t.kind = 'S' then
       case when has_sequence_privilege(r.name, t.oid, 'usage, update') then 'U' else '' end
     else concat(
-      case when has_any_column_privilege(r.name, t.oid, 'select') then 'S' end,
+      case when has_table_privilege(r.name, t.oid, 'select') then 'S'
+           when has_any_column_privilege(r.name, t.oid, 'select') then 's' end,
       case when has_any_column_privilege(r.name, t.oid, 'insert') then 'I' end,
       case when has_table_privilege(r.name, t.oid, 'update') then 'U'
            when has_any_column_privilege(r.name, t.oid, 'update') then 'u' end,
