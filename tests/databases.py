@@ -8,11 +8,11 @@ from contextlib import contextmanager
 from copy import copy
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import psycopg
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
-from psycopg_pool import ConnectionPool
 
 from infra import migrate
 from infra.local.pg_net import install as pg_net
@@ -121,7 +121,7 @@ def install_core(dsn: str) -> None:
 class _RolePool:
     """A pool whose connections act as one role while they are lent."""
 
-    def __init__(self, pool: ConnectionPool, role: str) -> None:
+    def __init__(self, pool: Any, role: str) -> None:
         self._pool, self._role = pool, sql.Identifier(role)
 
     @contextmanager
