@@ -62,7 +62,8 @@ class Catalog:
 
     def announced_by(self, place: str) -> dict[str, str]:
         """
-        Return kind -> topic of the entities whose source is a place: core, supabase or firebase.
+        Return kind -> topic of the entities whose source is a place: core, supabase, firebase
+        (its Auth) or a collection of Firestore (firestore/users).
 
         A topic's `announced_by` is the one declaration by which a kind of entity joins the relays,
         resync, repair and the canary.

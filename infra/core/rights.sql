@@ -99,7 +99,8 @@ grant execute on function sync.claim_outbox, sync.settle_outbox, sync.purge_outb
 -- Repair compares by digests and announces; what it finds it cannot change.
 grant select, insert, update on sync.reconcile_runs, sync.findings, sync.canary, sync.resyncs
   to healbridge_repair, healbridge_operator;
-grant select on sync.conflicts to healbridge_repair, healbridge_operator;
+grant select on sync.conflicts, sync.journal to healbridge_repair, healbridge_operator;
+grant select (firebase_uid, role) on users to healbridge_repair;
 grant delete on sync.ledger to healbridge_repair, healbridge_operator;
 grant execute on function
   sync.announce_again, sync.announce_page, sync.claim_outbox, sync.claim_replays,
@@ -113,6 +114,8 @@ grant select on users to healbridge_operator;
 grant update (email, phone, role) on users to healbridge_operator;
 grant update (resolved_at, resolution, decided_by) on sync.conflicts to healbridge_operator;
 grant select, delete on documents, medications, sync.medication_readings to healbridge_operator;
+grant select on appointments to healbridge_operator;
+grant select, insert on sync.orphan_removals to healbridge_operator;
 grant usage on sequence sync.version to healbridge_operator;
 grant execute on function sync.unlink_notifications to healbridge_operator;
 grant execute on function sync.recount to healbridge_operator;
@@ -121,13 +124,12 @@ grant execute on function sync.recount to healbridge_operator;
 -- contacts only for telling whether there are any.
 grant select on sync.ledger, sync.journal, sync.outbox, sync.conflicts, sync.awaited, sync.edges,
   sync.tallies, sync.reconcile_runs, sync.findings, sync.canary, sync.resyncs, sync.notifications,
-  sync.pdf_copies, sync.profile_readings
+  sync.orphan_removals, sync.pdf_copies, sync.profile_readings
   to healbridge_status, healbridge_operator;
 grant select (id, role, firebase_uid, email, phone, verified, created_at) on users
   to healbridge_status;
 grant select (id, user_id) on patients, doctors to healbridge_status, healbridge_operator;
-grant select (id, doctor_id, patient_id, status) on appointments
-  to healbridge_status, healbridge_operator;
+grant select (id, doctor_id, patient_id, status) on appointments to healbridge_status;
 grant select (id, appointment_id) on prescriptions to healbridge_status, healbridge_operator;
 grant select (id, patient_id) on documents to healbridge_status;
 grant select (id, document_id, prescription_id) on medications to healbridge_status;
