@@ -33,6 +33,7 @@ OUTBOX_RETENTION_DAYS optional: deleted entities' outbox rows are kept so long, 
 REPLAYS_PER_RUN       optional: parked entities that one run of retry_failed replays, default 1000
 REPLAYS_PER_SECOND    optional: and how fast, default 100
 RECONCILE_LISTED_S    optional: seconds between comparisons that list Firestore, default 21600
+CONFLICT_REST_S       optional: seconds until an open conflict is looked into again, default 21600
 CANARY_TRAVEL_S       optional: seconds the canary has for every chain, default 120
 CORE_POOL_SIZE        optional: connections per instance, default 4 (the catalog's concurrency)
 """
