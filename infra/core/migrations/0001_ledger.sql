@@ -19,6 +19,7 @@ create table sync.ledger (
   first_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
   exhausted boolean not null default false,  -- parked because it ran out of deliveries
+  digest bigint,                             -- hash of what was written, where another side has it
   replays integer not null default 0,        -- since the last success
   replayed_at timestamptz,
   next_retry_at timestamptz,                 -- not before: a Retry-After, or the next replay
@@ -42,6 +43,28 @@ create table sync.journal (
 );
 create index journal_entity on sync.journal (kind, key, id);
 create index journal_trace on sync.journal (trace_id);
+
+-- Who forwards to whom: infra/migrate.py writes it from shared/catalog.json. The origin is the
+-- function that forwards or announces; an announcement is of one kind, a step forwards any ('').
+create table sync.edges (
+  origin text not null,
+  kind text not null default '',
+  step text not null,
+  since timestamptz not null default now(),
+  primary key (origin, kind, step)
+);
+
+-- Entities that were announced or forwarded to a step which has not recorded them since. One that is
+-- forwarded once more keeps its place in the queue. Kept by triggers: 0080_progress.sql.
+create table sync.awaited (
+  kind text not null,
+  key text not null,
+  step text not null,
+  origin text not null,
+  since timestamptz not null default now(),
+  primary key (kind, key, step)
+);
+create index awaited_oldest on sync.awaited (step, since);
 
 create table sync.conflicts (
   id bigint generated always as identity primary key,
@@ -68,7 +91,7 @@ language sql volatile set search_path = '' as $$
 $$;
 
 -- Write a batch of outcomes: [{kind, key, version, state, code, conflicts: [{field, other}],
--- retry_after (seconds), exhausted}].
+-- retry_after (seconds), exhausted, digest}].
 -- An outcome older than what is already written changes nothing but the journal. Version 0 means
 -- that the version is not known (the source could not be read, or has none): it is never older.
 create function sync.record(p_step text, p_trace text, p_revision text, p_outcomes jsonb)
@@ -76,13 +99,13 @@ returns integer language sql set search_path = '' as $$
   with outcome as (
     select * from jsonb_to_recordset(p_outcomes)
       as o(kind text, key text, version bigint, state text, code text, conflicts jsonb,
-           retry_after double precision, exhausted boolean)
+           retry_after double precision, exhausted boolean, digest bigint)
   ), written as (
     insert into sync.ledger as l (kind, key, step, state, source_version, seen_version, attempts,
-      error_code, trace_id, exhausted, next_retry_at)
+      error_code, trace_id, digest, exhausted, next_retry_at)
     select kind, key, p_step, state,
            case when state in ('done', 'conflict', 'gone') then version else 0 end, version,
-           case when state in ('retrying', 'parked') then 1 else 0 end, code, p_trace,
+           case when state in ('retrying', 'parked') then 1 else 0 end, code, p_trace, digest,
            state = 'parked' and coalesce(exhausted, false),
            case when state = 'retrying' and retry_after > 0
                 then now() + make_interval(secs => least(retry_after, 3600))
@@ -95,6 +118,7 @@ returns integer language sql set search_path = '' as $$
       attempts = case when excluded.attempts = 0 then 0 else l.attempts + 1 end,
       error_code = excluded.error_code,
       trace_id = excluded.trace_id,
+      digest = coalesce(excluded.digest, l.digest),
       exhausted = excluded.exhausted,
       replays = case when excluded.attempts = 0 then 0 else l.replays end,
       next_retry_at = case when excluded.exhausted then now() + sync.replay_pause(l.replays)
