@@ -3,11 +3,12 @@ PATIENTS ?= 25
 SEEDS ?= 10000
 START ?= 1
 ROUNDS ?= 50
+SECONDS ?= 600
 VENV := .venv/bin
 export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo dev test chaos hammer check format package terraform requirements clean
+.PHONY: help setup demo dev test chaos hammer fuzz check format package terraform requirements clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -29,6 +30,9 @@ chaos: setup ## Play random histories of faults and see that all laws hold (SEED
 
 hammer: setup ## Kill processes of a local stack while data flows; nothing may be lost (ROUNDS=50)
 	@$(VENV)/python -m infra.local.hammer --rounds $(ROUNDS)
+
+fuzz: setup ## Throw hostile input at every door and decoder; build/fuzz.json (SECONDS=600)
+	@$(VENV)/python -m tests.fuzz --seconds $(SECONDS)
 
 check: setup ## Lint, formatting and types
 	@$(VENV)/ruff check --quiet

@@ -249,7 +249,9 @@ class MemoryCore(Place):
             next(c for c in same if c["resolution"] is None)["other"] = other
         else:
             number = len(self.all_conflicts) + 1
-            self.all_conflicts.append({"id": number, "at": at, "other": other, "resolution": None})
+            row = {"id": number, "at": at, "other": other, "resolution": None}
+            seen = {"looked_at": self.clock(), "as_of": self._version}
+            self.all_conflicts.append(row | seen)
         self.open_conflicts[at] = other
 
     def _change(self, table: dict[str, Row], at: str, row: Row, kind: str, key: str) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from shared.events import Ref
 from shared.models import OpenConflict, Prescription
 from shared.outcomes import Outcome
-from shared.revocation import is_revoked
+from shared.revocation import is_revoked, summary_of
 from tests.memory.core import MemoryCore, Row, digits
 
 if TYPE_CHECKING:
@@ -114,6 +114,7 @@ class MemoryCorePrescriptions:
         uid = self._core.user_rows[row["user_id"]]["firebase_uid"]
         source = hashlib.sha256((row["pdf_url"] or "").encode()).hexdigest()
         copies = self._core.pdf_copies.values()
+        summary = summary_of(row["summary"])
         return Prescription(
             id=row["id"],
             uid=uid,
@@ -121,10 +122,10 @@ class MemoryCorePrescriptions:
             doctor=doctor,
             doctor_id=doctor_id,
             pdf_url=row["pdf_url"],
-            summary=row["summary"],
+            summary=summary,
             created_at=row["created_at"],
             version=self._core.outbox.version("prescription", row["id"]),
-            revoked=is_revoked(row["summary"], row.get("status"), row.get("revoked_at")),
+            revoked=is_revoked(summary, row.get("status"), row.get("revoked_at")),
             file_url=next(
                 (
                     copy.path
@@ -153,6 +154,23 @@ class MemoryCoreConflicts:
         with self._core.effect("core_conflicts.find"):
             rows = [c for c in self._core.all_conflicts if c["id"] == conflict_id]
             return self._conflict(rows[0]) if rows else None
+
+    def claim(self, rest_s: float, limit: int) -> list[tuple[str, Ref]]:
+        """Take open conflicts whose holder has moved, or that nobody has looked into for so long."""
+        with self._core.effect("core_conflicts.claim"):
+            now = self._core.clock()
+            waiting = [c for c in self._core.all_conflicts if c["resolution"] is None]
+            due = [
+                c for c in waiting if c["looked_at"] < now - rest_s or self._moved(c) > c["as_of"]
+            ]
+            for row in due[:limit]:
+                row |= {"looked_at": now, "as_of": self._core.next_version()}
+            return [(c["at"][2], Ref(*c["at"][:2])) for c in due[:limit]]
+
+    def _moved(self, row: Row) -> int:
+        """Return the version that the conflict's holder has reached."""
+        holder = self._core.user_rows.get(row["other"])
+        return self._core.outbox.version("user", holder["firebase_uid"]) if holder else 0
 
     def decide(
         self, conflict: OpenConflict, decision: str, operator: str, value: str | None
