@@ -25,6 +25,11 @@ def on_user_created(work: Handler) -> Handler:
     return _background("google.firebase.auth.user.v2.created", work)
 
 
+def on_user_deleted(work: Handler) -> Handler:
+    """Run on every account deleted; not for accounts deleted in bulk, which send no event."""
+    return _background("google.firebase.auth.user.v2.deleted", work)
+
+
 def user_of(event: CloudEvent) -> dict[str, Any]:
     """Return the user record of an Auth event. Raise PermanentError for one without a uid."""
     data: object = event.data
