@@ -195,14 +195,15 @@ create function sync.note_receipts(p_receipts jsonb) returns integer
 language sql security definer set search_path = '' as $$
   with given as (
     select g.erasure, jsonb_object_agg(g.store, jsonb_strip_nulls(jsonb_build_object(
-        'erased', n.erased, 'held', nullif(g.held, 0), 'code', g.code,
-        'state', case when g.state = 'failed' then 'failed' when g.held > 0 then 'held'
+        'erased', n.erased, 'held', nullif(n.held, 0), 'code', g.code,
+        'state', case when g.state = 'failed' then 'failed' when n.held > 0 then 'held'
                       when n.erased > 0 then 'erased' else 'none' end))) as receipts
     from jsonb_to_recordset(p_receipts)
       as g(erasure text, store text, state text, erased integer, held integer, code text)
     join sync.erasures e on e.id = g.erasure
     cross join lateral (
-      select coalesce((e.receipts -> g.store ->> 'erased')::integer, 0) + g.erased as erased) n
+      select coalesce((e.receipts -> g.store ->> 'erased')::integer, 0) + g.erased as erased,
+             greatest((e.receipts -> g.store ->> 'held')::integer, g.held) as held) n
     group by g.erasure
   ), noted as (
     update sync.erasures e set receipts = e.receipts || g.receipts
