@@ -27,6 +27,7 @@ FCM_URL               optional: another Cloud Messaging endpoint (the local stac
 GOOGLE_CLOUD_PROJECT  project of the topics and of Firebase
 CALLED_BY             the account that may call this function (required on Cloud Run)
 GOOGLE_KEYS_URL       optional: where the keys of OIDC tokens are fetched
+FIREBASE_KEYS_URL     optional: where the keys of Firebase's tokens are fetched
 OUTBOX_RETENTION_DAYS optional: deleted entities' outbox rows are kept so long, default 30
 ERASURE_QUIET_S       optional: an erasure is certified so many seconds after its order, default
                       600: longer than any step runs

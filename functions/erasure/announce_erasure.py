@@ -10,19 +10,12 @@ Gives up:   never. Accounts deleted in bulk send no event: an operator orders th
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from shared import clients, firebase_triggers, log
-from shared.events import Event, Ref, new_traceparent
-
-if TYPE_CHECKING:
-    from cloudevents.http import CloudEvent
+from shared import clients
+from shared.announcing import announce
+from shared.firebase_triggers import on_user_deleted
 
 
-@firebase_triggers.on_user_deleted
-def announce_erasure(event: CloudEvent) -> None:
+@on_user_deleted
+def announce_erasure(uid: str) -> None:
     """Publish the deleted user's uid."""
-    uid = firebase_triggers.user_of(event)["uid"]
-    deleted = Event("user-deleted", (Ref("user", uid),), new_traceparent())
-    clients.current().publish([deleted])
-    log.event("announced", step="announce_erasure", count=1, fingerprint=log.fingerprint(uid))
+    announce("announce_erasure", "user-deleted", uid, clients.current().publish)

@@ -166,7 +166,7 @@ def test_late_and_replayed_events_of_every_kind_bring_nothing_back(to: RealStore
 def test_the_databases_themselves_refuse_an_erased_patient(to: RealStores) -> None:
     plant(to)
     erase(to)
-    account = Account(UID, EMAIL, PHONE, True, {})
+    account = Account(UID, EMAIL, PHONE, verified=True, claims={})
     ref = Ref("user", UID)
     with pytest.raises(PermanentError, match="patient_erased"):
         to.core_users.store(
@@ -238,6 +238,5 @@ def test_a_legal_hold_is_respected_until_it_is_released(to: RealStores) -> None:
 
 
 def test_only_patients_are_erased(to: RealStores) -> None:
-    to.prescribe("rx1", UID)
-    to.core_sql.execute("update users set firebase_uid = 'doc' where id = 'id-doctor'")
+    to.core_sql.execute("insert into users (id, role, firebase_uid) values ('d', 'DOCTOR', 'doc')")
     assert to.core_erasures.order("doc", "asha.op") == (None, "refused")
