@@ -80,6 +80,8 @@ begin
   where c.kind = r.kind and c.key = r.key;
   get diagnostics known = row_count;
   forgotten := forgotten + known;
+  delete from sync.awaited a using jsonb_to_recordset(p_refs) as r(kind text, key text)
+  where a.kind = r.kind and a.key = r.key;
   update sync.journal j set key = sync.alias(r.kind, r.key)
   from jsonb_to_recordset(p_refs) as r(kind text, key text)
   where j.kind = r.kind and j.key = r.key;

@@ -136,6 +136,8 @@ begin
   get diagnostics step = row_count; erased := erased + step;
   delete from sync.pdf_copies where owner = whom.uid;
   get diagnostics step = row_count; erased := erased + step;
+  update sync.orphan_removals r set key = p_erasure
+  where r.key = whom.uid or r.key like '%/' || whom.uid || '/%' or r.key like '%/' || whom.uid;
   -- Whose contact this patient held may have it now.
   update sync.conflicts set resolved_at = now(), resolution = 'cleared'
   where other = whom.user_id and resolved_at is null;
