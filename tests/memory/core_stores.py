@@ -156,7 +156,7 @@ class MemoryCoreConflicts:
             return self._conflict(rows[0]) if rows else None
 
     def claim(self, rest_s: float, limit: int) -> list[tuple[str, Ref]]:
-        """Take open conflicts whose holder has moved, or that nobody has looked into for so long."""
+        """Take open conflicts whose holder has moved, or that rested for so many seconds."""
         with self._core.effect("core_conflicts.claim"):
             now = self._core.clock()
             waiting = [c for c in self._core.all_conflicts if c["resolution"] is None]
