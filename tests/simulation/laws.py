@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from tests.simulation import telling
 from tests.simulation.chain import Finding
 from tests.simulation.chains import CHAINS
+from tests.simulation.chains.users import is_erased
 from tests.simulation.moves import Call
 from tests.simulation.world import World
 
@@ -89,7 +90,12 @@ def _broken(world: World, disagreement: str) -> Iterator[Violation]:
 
 def _is_accounted(world: World, finding: Finding) -> bool:
     """Tell whether the ledger accounts for a disagreement, or nobody could know of it."""
-    if finding.law in {"duplicate_effects", "resurrected"}:
+    if finding.law == "resurrected":
+        return False
+    kind, key = finding.entity
+    if is_erased(world, key, kind):  # what was erased need agree with nothing
+        return True
+    if finding.law == "duplicate_effects":
         return False
     rows = [world.to.memory_core.ledger_rows.get((*finding.entity, s)) for s in finding.steps]
     codes = {row.error_code for row in rows if row is not None and row.state == "parked"}

@@ -128,6 +128,10 @@ def _fresh_notification(namespace: object, kind: str, key: str, version: int) ->
     return str(uuid4())
 
 
+def _nobody(self: object, refs: Sequence[Ref]) -> set[tuple[str, str]]:
+    return set()
+
+
 def _never(*_: object) -> bool:
     return False
 
@@ -186,6 +190,9 @@ MUTATIONS = {
     ),
     "no version guard on documents": Mutation(
         ("tests.memory.core_documents:MemoryCoreDocuments._is_fresh",), _always_fresh
+    ),
+    "a tombstone is not looked for": Mutation(
+        ("tests.memory.erasures:MemoryCoreTombstones.buried",), _nobody
     ),
     "a notification under a fresh id": Mutation(
         ("shared.ids:notification_id",), _fresh_notification

@@ -20,6 +20,7 @@ _SETTINGS = {
     "WEBHOOK_SECRET": WEBHOOK_SECRET,
     "GOOGLE_CLOUD_PROJECT": "simulation",
     "CANARY_TRAVEL_S": "60",
+    "ERASURE_QUIET_S": "60",
 }
 
 

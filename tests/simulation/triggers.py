@@ -14,6 +14,7 @@ from tests.simulation.calling import entry
 if TYPE_CHECKING:
     from shared.stores.firestore import Snapshot
 
+_ACCOUNTS = {"created": "user", "deleted": "deletion"}
 _DOCUMENTS = {"users": "profile", "doctors": "doctor"}
 
 
@@ -34,9 +35,8 @@ def of_account(event: str, uid: str) -> Trigger | None:
     """Return what Firebase Auth sends when an account is "created" or "deleted"."""
     for function in catalog.load().functions.values():
         if (function.trigger["kind"], function.trigger.get("event")) == ("auth", event):
-            return Trigger(
-                function.name, SimpleNamespace(data={"value": {"uid": uid}}), ("user", uid)
-            )
+            data = SimpleNamespace(data={"value": {"uid": uid}})
+            return Trigger(function.name, data, (_ACCOUNTS[event], uid))
     return None
 
 

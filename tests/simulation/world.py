@@ -52,7 +52,6 @@ if TYPE_CHECKING:
 
 MAX_ATTEMPTS = 5  # deliveries before a dead letter: few, so that histories reach it
 _TICK_S = 0.001
-_NAMED_WAIT_S = 2.0
 _LEASE_S = 70  # longer than a relay holds its rows
 _ROUNDS, _DELIVERIES = 20, 2000  # far more than any history leaves to do
 
@@ -142,11 +141,8 @@ class World:
 
     def trigger(self, event: str, uid: str) -> None:
         """Let Firebase Auth announce "created" or "deleted", where the catalog listens for it."""
-        trigger = of_account(event, uid)
-        if trigger:
+        if trigger := of_account(event, uid):
             self.triggers.append(trigger)
-        else:
-            self.unannounced.add(("user", uid))
 
     def hint(self, operation: str, ids: list[str]) -> None:
         """Let Supabase's database send its webhook."""
@@ -230,14 +226,14 @@ class World:
         except Crash:
             self.to.bus._again(function, delivery)
             raise
-        if status == 429:
-            self.now += _NAMED_WAIT_S  # Pub/Sub's backoff outlasts the wait that a provider named
         if status != 204:
             self.to.bus._again(function, delivery)
 
     def post(self, function: str, request: Any) -> int:
         """Give a request to a function's entry point; return the status of the answer."""
-        answer, status, _ = entry(function)(request)
+        answer, status, headers = entry(function)(request)
+        # Pub/Sub's backoff, or whoever else calls again, outlasts a wait that was asked for.
+        self.now += float(headers.get("Retry-After", 0))
         self.answers.append(answer)
         if status >= 300:
             self._tell(answer)

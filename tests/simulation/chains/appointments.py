@@ -10,6 +10,7 @@ from tests.memory.core import APPOINTMENT
 from tests.simulation import telling
 from tests.simulation.chain import Chain, Finding, Operation
 from tests.simulation.chains.prescriptions import patient_of
+from tests.simulation.chains.users import is_erased
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -50,7 +51,10 @@ def _sign_doctor_in(world: World, number: int, value: int) -> None:
 
 
 def _present(world: World, number: int) -> str:
-    return f"visit-{number}-{len(_deleted(world).get(number, []))}"
+    generation = len(_deleted(world).get(number, []))
+    while is_erased(world, key := f"visit-{number}-{generation}", "appointment"):
+        generation += 1
+    return key
 
 
 def _deleted(world: World) -> dict[int, list[str]]:

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from tests.simulation import telling
 from tests.simulation.chain import Chain, Finding, Operation
-from tests.simulation.chains.users import uid_of
+from tests.simulation.chains.users import is_erased, uid_of
 from tests.simulation.faults import PLANTED
 from tests.simulation.search import search_of
 
@@ -29,7 +29,9 @@ _TYPES = ("prescription", "LAB", "Report", "lab_report", "prescription", "LAB", 
 def _id(world: World, number: int) -> str:
     """Return the id of the present document of this number: a new one after each deletion."""
     generation = len(_deleted(world).get(number, []))
-    return str(UUID(int=_NUMBERS * generation + number + 1))
+    while is_erased(world, key := str(UUID(int=_NUMBERS * generation + number + 1)), "document"):
+        generation += 1
+    return key
 
 
 def _number_of(key: str) -> int:

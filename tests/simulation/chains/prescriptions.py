@@ -11,7 +11,7 @@ from shared.canary import is_canary
 from tests.memory.files import BUCKET
 from tests.simulation import telling
 from tests.simulation.chain import Chain, Finding, Operation
-from tests.simulation.chains.users import uid_of
+from tests.simulation.chains.users import is_erased, uid_of
 from tests.simulation.faults import PLANTED
 from tests.simulation.search import search_of
 
@@ -79,12 +79,15 @@ def _link(world: World, person: int, value: int) -> None:
     core, uid = world.to.memory_core, uid_of(world, person)
     user = core.user_rows.get(f"walk-in-{person}")
     known = uid not in world.to.firebase.account_rows or core.user_by_uid(uid)
-    if user and user["firebase_uid"] is None and not known:
+    if user and user["firebase_uid"] is None and user["phone"] and not known:
         core.put_user(user["id"], firebase_uid=uid)
 
 
 def _present(world: World, number: int) -> str:
-    return f"prescription-{number}-{len(_deleted(world).get(number, []))}"
+    generation = len(_deleted(world).get(number, []))
+    while is_erased(world, key := f"prescription-{number}-{generation}", "prescription"):
+        generation += 1
+    return key
 
 
 def _deleted(world: World) -> dict[int, list[str]]:

@@ -12,6 +12,7 @@ from shared.canary import is_canary
 from shared.events import Event, Ref, new_traceparent
 from shared.models import Account
 from tests.memory.core import digits
+from tests.memory.place import alias
 from tests.simulation.chain import Chain, Finding, Operation
 
 if TYPE_CHECKING:
@@ -27,6 +28,11 @@ _ADMITTED = ("store_user", "mirror_user", "admit_user")
 def uid_of(world: World, person: int) -> str:
     """Return the uid of the person's present account: a new one after each deletion."""
     return f"uidplanted{person}of{len(deleted(world).get(person, []))}"
+
+
+def is_erased(world: World, key: str, kind: str) -> bool:
+    """Tell whether an entity was an erased patient's: its key is not given again."""
+    return alias(kind, key) in world.to.memory_core.tombstones
 
 
 def deleted(world: World) -> dict[int, list[str]]:
@@ -98,8 +104,8 @@ def _walk_in(world: World, person: int, value: int) -> None:
     core = world.to.memory_core
     spelt = phone(value).replace("+91", "91 ")
     known = core.user_rows.get(f"walk-in-{person}")
-    if known and known["firebase_uid"]:
-        return  # has a sign-in by now: contacts are Firebase's
+    if known and (known["firebase_uid"] or not known["phone"]):
+        return  # has a sign-in by now: contacts are Firebase's; or is kept without a person
     if all(digits(user["phone"]) != digits(spelt) for user in core.user_rows.values()):
         core.put_user(f"walk-in-{person}", phone=spelt)
         core.put_patient(f"walk-in-{person}", f"patient-of-walk-in-{person}")
