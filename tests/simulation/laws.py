@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tests.simulation import telling
+from tests.simulation.calling import signed_request
 from tests.simulation.chain import Finding
 from tests.simulation.chains import CHAINS
 from tests.simulation.chains.users import is_erased
@@ -70,9 +71,9 @@ def _canary(world: World) -> Iterator[Violation]:
 
 
 def _announce_all(world: World) -> None:
-    """Stand in for the reconciler: announce every source; and replay what ran out of deliveries."""
+    """Stand in for the reconciler: announce every source; and have a person replay all parked."""
     world.repaired = True
-    world.play(Call("retry_failed"))
+    world.post("retry_failed", signed_request(b"{}"))
     for chain in CHAINS.values():
         chain.announce_all(world)
 
