@@ -109,7 +109,7 @@ def test_planted_bugs_are_found_made_small_and_can_be_reproduced(tmp_path: Path)
     )  # fmt: skip
     assert again.returncode == 1
     assert b"KeyError" in again.stderr
-    assert len(Path(found["file"]).read_bytes()) <= len('{"refs":[],"version":""}') + 4
+    assert len(Path(found["file"]).read_bytes()) < 60
 
 
 def test_an_input_is_made_small_without_losing_what_it_shows() -> None:
