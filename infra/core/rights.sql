@@ -73,6 +73,24 @@ grant select on sync.ledger, sync.outbox to
   healbridge_people, healbridge_papers, healbridge_notices, healbridge_repair, healbridge_erasure,
   healbridge_operator;
 
+-- No step runs for an erased patient, so every step asks first.
+grant execute on function sync.buried, sync.reopen_erasures to
+  healbridge_people, healbridge_papers, healbridge_notices, healbridge_relay, healbridge_repair,
+  healbridge_erasure, healbridge_operator;
+
+-- An erasure acts through functions alone; it reads whom and which visits. A hold is a person's.
+grant execute on function sync.order_erasure to healbridge_erasure, healbridge_operator;
+grant execute on function sync.bury, sync.erase_patient, sync.patient_remains, sync.note_receipts,
+  sync.end_round to healbridge_erasure;
+grant select on sync.erasures to healbridge_erasure, healbridge_operator, healbridge_status;
+grant select (id, firebase_uid) on users to healbridge_erasure;
+grant select (id, user_id) on patients to healbridge_erasure;
+grant select (id, patient_id) on appointments to healbridge_erasure;
+grant usage on sequence sync.version to healbridge_erasure;
+grant select, insert, update, delete on sync.legal_holds to healbridge_operator;
+grant execute on function sync.alias to healbridge_operator, healbridge_status;
+grant select on sync.erasure_policy to healbridge_operator, healbridge_status;
+
 -- A sign-up and its profile. A patient row goes when its account turns out to be a doctor's.
 grant select, insert, update on users, doctors to healbridge_people;
 grant select, insert, update, delete on patients to healbridge_people;
