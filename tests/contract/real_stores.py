@@ -67,6 +67,7 @@ class RealStores(Clients):
 
     def __init__(self, core: CoreDatabase, sql: Sql, supabase: Supabase, supabase_sql: Sql) -> None:
         self.firebase = MemoryFirebase()
+        self.devices = MemoryMessaging()
         self.bus = MemoryBus(max_attempts=5)
         firestore = MemoryFirestore(self.firebase)
         self.core_sql, self.supabase_sql = sql, supabase_sql
@@ -79,7 +80,7 @@ class RealStores(Clients):
             firestore=firestore,
             shown_appointments=ShownAppointments(firestore),
             inboxes=Inboxes(firestore),
-            messaging=MemoryMessaging(),
+            messaging=self.devices,
             pdf_sources=MemoryPdfSources(),
             storage=MemoryStorage(),
         )
