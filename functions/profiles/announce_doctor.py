@@ -10,18 +10,21 @@ Gives up:   never: an event that cannot be published is refused and delivered ag
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
-from firebase_functions import firestore_fn
-
-from shared import clients
+from shared import clients, firebase_triggers, profile_events
 from shared.doctor_reading import is_profile
-from shared.profile_events import announce
+
+if TYPE_CHECKING:
+    from cloudevents.http import CloudEvent
 
 
-@firestore_fn.on_document_written(document="doctors/{uid}")
-def announce_doctor(event: firestore_fn.Event[Any]) -> None:
+@firebase_triggers.on_document_written("doctors/{uid}")
+def announce_doctor(event: CloudEvent) -> None:
     """Publish the doctor's uid and version; not of what the sync itself writes to `doctors`."""
-    document = event.data.after if event.data.after is not None else event.data.before
-    if is_profile(event.params["uid"], document.to_dict() or {}):
-        announce("announce_doctor", "doctor-changed", event, clients.current().publish)
+    written = profile_events.read(event)
+    fields = {} if written.sign_in is None else {"uid": written.sign_in}
+    if is_profile(written.uid, fields):
+        profile_events.announce(
+            "announce_doctor", "doctor-changed", written, clients.current().publish
+        )

@@ -10,15 +10,18 @@ Gives up:   never: an event that cannot be published is refused and delivered ag
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
-from firebase_functions import firestore_fn
+from shared import clients, firebase_triggers, profile_events
 
-from shared import clients
-from shared.profile_events import announce
+if TYPE_CHECKING:
+    from cloudevents.http import CloudEvent
 
 
-@firestore_fn.on_document_written(document="users/{uid}")
-def announce_profile(event: firestore_fn.Event[Any]) -> None:
+@firebase_triggers.on_document_written("users/{uid}")
+def announce_profile(event: CloudEvent) -> None:
     """Publish the profile's uid and version."""
-    announce("announce_profile", "profile-changed", event, clients.current().publish)
+    written = profile_events.read(event)
+    profile_events.announce(
+        "announce_profile", "profile-changed", written, clients.current().publish
+    )
