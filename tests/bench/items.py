@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from tests.bench import documents
+from tests.bench import documents, functions, publishing, round_trips
 from tests.bench.report import Figure
 from tests.bench.world import World
 
@@ -14,5 +14,8 @@ ITEMS: Mapping[str, Item] = {
     item.__module__.rpartition(".")[2]: item
     for item in (
         documents.run,
+        round_trips.run,
+        publishing.run,
+        functions.run,
     )
 }

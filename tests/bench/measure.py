@@ -40,13 +40,20 @@ def seconds(work: Work) -> float:
     return time.perf_counter() - began
 
 
-def in_turns(rounds: int, contestants: Mapping[str, Work], *, warm: int = 1) -> dict[str, Spread]:
+def in_turns(
+    rounds: int,
+    contestants: Mapping[str, Work],
+    *,
+    warm: int = 1,
+    before: Work = lambda: None,
+) -> dict[str, Spread]:
     """
     Let every contestant work once per round, in changing order; return seconds by name. The first
-    `warm` rounds do not count.
+    `warm` rounds do not count. `before` prepares a round, unmeasured.
     """
     taken: dict[str, list[float]] = {name: [] for name in contestants}
     for number in range(warm + rounds):
+        before()
         names = list(contestants) if number % 2 else list(contestants)[::-1]
         for name in names:
             took = seconds(contestants[name])

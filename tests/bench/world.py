@@ -10,13 +10,18 @@ from contextlib import ExitStack, contextmanager
 from functools import cached_property
 from uuid import uuid4
 
+import httpx
 import psycopg
 
+from infra.local import pubsub
+from infra.local.demo.__main__ import act, unfinished, wait_until_quiet
 from infra.local.postgres import Postgres
-from infra.local.processes import free_port
-from infra.local.stack import Options, Stack
+from infra.local.processes import Process, free_port
+from infra.local.stack import PROJECT, Options, Stack
 from infra.local.supervisor import Supervisor
+from shared import catalog
 from shared.stores.core import CoreDatabase
+from shared.stores.core_progress import CoreProgress
 from shared.stores.supabase import Supabase
 from tests.bench.report import REPOSITORY
 from tests.databases import SERVICE_KEY, Databases
@@ -31,7 +36,7 @@ class World:
     def __init__(self, exits: ExitStack, *, quick: bool) -> None:
         self.quick = quick
         self._exits = exits
-        os.environ |= {"ID_NAMESPACE": NAMESPACE, "GOOGLE_CLOUD_PROJECT": "demo-healbridge"}
+        os.environ |= {"ID_NAMESPACE": NAMESPACE, "GOOGLE_CLOUD_PROJECT": PROJECT}
 
     def amount(self, full: int, quick: int) -> int:
         """Return how many: in a full run, or in a quick one."""
@@ -47,11 +52,38 @@ class World:
         return Databases(server, supervisor)
 
     @cached_property
+    def bus(self) -> str:
+        """host:port of a Pub/Sub emulator with all topics, from which nothing is delivered."""
+        supervisor = self._exits.enter_context(Supervisor())
+        port = free_port()
+        url = f"http://127.0.0.1:{port}"
+        supervisor.start(
+            Process("bus", pubsub.command(port), log=supervisor.logs / "bus.log", ready=url)
+        )
+        for topic in catalog.load().topics:
+            httpx.put(f"{url}/v1/projects/{PROJECT}/topics/{topic}", json={}).raise_for_status()
+        return f"127.0.0.1:{port}"
+
+    @cached_property
     def stack(self) -> Stack:
         """The whole local stack, without the schedules: they would work beside the measured."""
         schedules = frozenset({"relay_core_outbox", "relay_supabase_outbox", "reconcile",
                                "run_canary", "retry_failed"})  # fmt: skip
         return self._exits.enter_context(Stack(Options(STACK_FILE, unscheduled=schedules)))
+
+    @cached_property
+    def lived_in(self) -> Stack:
+        """The local stack with a few patients, of whom there is one entity of every kind."""
+        facts = self.stack.describe()
+        progress = CoreProgress(CoreDatabase(self.stack.core_dsn))
+
+        def open_ends() -> dict[str, int]:
+            for relay in ("relay_core_outbox", "relay_supabase_outbox"):
+                httpx.post(f"{self.stack.url('steps')}/{relay}", timeout=60).raise_for_status()
+            return unfinished(progress, facts)
+
+        act(facts, 3, lambda: wait_until_quiet(open_ends, 40))
+        return self.stack
 
     @contextmanager
     def stores(self) -> Generator[Stores]:
