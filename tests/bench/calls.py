@@ -42,7 +42,7 @@ class Calls:
             "firestore": self._written,
             "blocking": self._sign_in,
             "http": self._http,
-            "schedule": lambda _: Call(),
+            "schedule": self._schedule,
         }
         return made[function.trigger["kind"]](function)
 
@@ -64,6 +64,9 @@ class Calls:
         about = {"ce-document": path, "Content-Type": "application/protobuf"}
         return Call(data, _event("google.cloud.firestore.document.v1.written") | about)
 
+    def _schedule(self, _: Function) -> Call:
+        return Call()
+
     def _sign_in(self, _: Function) -> Call:
         """A hook's token is signed by Google; this one is not, and is refused by the SDK."""
         return Call(json.dumps({"data": {"jwt": "e30.e30.e30"}}).encode(), right=500)
@@ -82,5 +85,6 @@ class Calls:
 def _event(kind: str) -> dict[str, str]:
     return {
         "ce-id": "1", "ce-specversion": "1.0", "ce-type": kind,
-        "ce-source": f"//bench.googleapis.com/projects/{PROJECT}", "Content-Type": "application/json",
+        "ce-source": f"//bench.googleapis.com/projects/{PROJECT}",
+        "Content-Type": "application/json",
     }  # fmt: skip

@@ -102,6 +102,6 @@ def _memory(rss: Mapping[str, float], growth: float) -> Figure:
         "rss_mb",
         {"worst_over_bare": more[worst], "growth_to_100000_events": round(growth, 1), **more},
         more[worst] <= 60 and growth <= 3,
-        f"worst {worst} +{more[worst]} MB over bare; {growth:+.1f} MB from 20,000 to 100,000 events",
+        f"worst {worst} +{more[worst]} MB over bare; {growth:+.1f} MB up to 100,000 events",
         f"{bare:.0f} MB: a bare function",
     )

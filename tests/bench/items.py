@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from tests.bench import documents, functions, publishing, round_trips
+from tests.bench import (
+    documents,
+    embedding,
+    functions,
+    publishing,
+    reconciling,
+    round_trips,
+    throughput,
+)
 from tests.bench.report import Figure
 from tests.bench.world import World
 
@@ -16,6 +24,9 @@ ITEMS: Mapping[str, Item] = {
         documents.run,
         round_trips.run,
         publishing.run,
+        embedding.run,
+        throughput.run,
+        reconciling.run,
         functions.run,
     )
 }

@@ -56,7 +56,7 @@ class Proxy:
                 ).start()
 
     def _pump(
-        self, source: socket.socket, sink: socket.socket, answered: threading.Event, asks: bool  # noqa: FBT001
+        self, source: socket.socket, sink: socket.socket, answered: threading.Event, asks: bool
     ) -> None:
         with suppress(OSError):
             while data := source.recv(_PIECE):

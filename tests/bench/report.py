@@ -1,4 +1,4 @@
-"""The figures: their aims, the table, build/bench.json and the comparison with the stored result."""
+"""The figures: their aims, the table, build/bench.json, the comparison with the stored result."""
 
 from __future__ import annotations
 

@@ -108,7 +108,7 @@ class BestSql:
         self._sql = psycopg.connect(stores.core_dsn, autocommit=True)
         self._http = http.client.HTTPConnection(urlsplit(stores.supabase_url).netloc)
 
-    def store(self, ids: Sequence[str], documents: str, medications: str) -> None:
+    def store(self, ids: Sequence[str], documents: Jsonb, medications: Jsonb) -> None:
         """Read the documents of these ids, drop them, write rows made beforehand (as JSON)."""
         path = f"/rest/v1/documents?select={_COLUMNS}&id=in.({','.join(ids)})"
         headers = {"apikey": SERVICE_KEY, "Authorization": f"Bearer {SERVICE_KEY}"}
@@ -138,8 +138,9 @@ class RowByRow:
             patient = self._one(
                 "select p.id from patients p join users u on u.id = p.user_id"
                 " where u.firebase_uid = %s", d["uid"])  # fmt: skip
-            self._insert("documents", d["id"], patient, d["file_url"], d["text"],
-                         Jsonb(d["structured_json"]), d["ocr_confidence"], d["created_at"])  # fmt: skip
+            structured = Jsonb(d["structured_json"])
+            self._insert("documents", d["id"], patient, d["file_url"], d["text"], structured,
+                         d["ocr_confidence"], d["created_at"])  # fmt: skip
             for m in medications:
                 if m["document_id"] == d["id"]:
                     self._medication(m, patient)

@@ -7,13 +7,13 @@ in memory, so a chain can be played whole; their calls are counted by the simula
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
-import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.rows import dict_row
 
 from shared import catalog
 from shared.events import Ref
@@ -24,20 +24,24 @@ from tests.bench.deliveries import deliverer
 from tests.bench.proxy import Proxy, proxied
 from tests.bench.report import Figure
 from tests.bench.world import Stores, World
-from tests.contract.real_stores import RealStores
+from tests.contract.real_stores import RealStores, Sql
 from tests.databases import SERVICE_KEY
+
+# Pieces that follow each other at once are one round trip; without a delay the first answer could
+# come between two of them.
+_DELAY_S = 0.003
+
 
 class Counted:
     """Real stores behind counting proxies."""
 
     def __init__(self, stores: Stores, core: Proxy, supabase: Proxy) -> None:
         self.core, self.supabase = core, supabase
-        dsn = make_conninfo(**conninfo_to_dict(stores.core_dsn) | {"port": core.port})
+        dsn = make_conninfo(stores.core_dsn, port=core.port)
         self._database = CoreDatabase(dsn)
         api = Supabase(f"http://127.0.0.1:{supabase.port}", SERVICE_KEY)
-        rows: Any = psycopg.rows.dict_row
-        core_sql = psycopg.connect(stores.core_dsn, autocommit=True, row_factory=rows)
-        supabase_sql = psycopg.connect(stores.supabase_dsn, autocommit=True, row_factory=rows)
+        core_sql = Sql.connect(stores.core_dsn, autocommit=True, row_factory=dict_row)
+        supabase_sql = Sql.connect(stores.supabase_dsn, autocommit=True, row_factory=dict_row)
         self.clients = RealStores(self._database, core_sql, api, supabase_sql)
         self._connections = (core_sql, supabase_sql)
 
@@ -57,13 +61,13 @@ class Counted:
 
 
 @contextmanager
-def counted(stores: Stores) -> Iterator[Counted]:
+def counted(stores: Stores) -> Generator[Counted]:
     """Lend real stores behind counting proxies."""
     with ExitStack() as exits:
         server = conninfo_to_dict(stores.core_dsn)
-        core = exits.enter_context(proxied("127.0.0.1", int(str(server["port"]))))
+        core = exits.enter_context(proxied("127.0.0.1", int(str(server["port"])), _DELAY_S))
         port = urlsplit(stores.supabase_url).port or 0
-        supabase = exits.enter_context(proxied("127.0.0.1", port))
+        supabase = exits.enter_context(proxied("127.0.0.1", port, _DELAY_S))
         made = Counted(stores, core, supabase)
         try:
             yield made
@@ -97,7 +101,7 @@ def run(world: World) -> list[Figure]:
             value,
             not grown and not over,
             f"core + Supabase, batch of 1 -> batch of {size}: {shown}",
-            note=f"more for a larger batch: {grown or 'none'}; over two of one store: {over or 'none'}",
+            note=f"more for a larger batch: {grown or 'none'}; over 2 of a store: {over or 'none'}",
         )
     ]
 

@@ -25,9 +25,7 @@ class Call:
     """A request, and the answer that is the right one; by default any but a refusal."""
 
     body: bytes = b"{}"
-    headers: Mapping[str, str] = field(
-        default_factory=lambda: {"Content-Type": "application/json"}
-    )
+    headers: Mapping[str, str] = field(default_factory=lambda: {"Content-Type": "application/json"})
     right: int | None = None
 
 

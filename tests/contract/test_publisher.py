@@ -76,7 +76,7 @@ def test_both_clients_send_the_same_call(bus: Bus) -> None:
     assert ours == theirs
     same = "x-goog-request-params"
     assert our_words[same] == their_words[same]
-    assert publisher._METHOD == theirs
+    assert theirs == publisher._METHOD
     # A map's entries are in no set order on the wire: compared message by message.
     read = Generated.publish.__globals__["pubsub"].PublishRequest
     assert read.deserialize(our_bytes) == read.deserialize(their_bytes)
@@ -101,8 +101,11 @@ def test_address_scopes_and_channel_settings_are_the_package_s(
         scopes.append(asked["scopes"])
         return Token(), "demo-test"
 
+    def open_(*given: Any) -> None:
+        opened.append(given)
+
     monkeypatch.setattr(google.auth, "default", default)
-    monkeypatch.setattr(grpc, "secure_channel", lambda *given: opened.append(given))
+    monkeypatch.setattr(grpc, "secure_channel", open_)
     publisher._channel()
     ((address, _, options),) = opened
     assert address == f"{PublisherGrpcTransport.DEFAULT_HOST}:443"
@@ -134,7 +137,7 @@ def test_a_refusal_is_tried_again_by_redelivery_and_says_nothing(
 ) -> None:
     bus.refusal = status
     lean = Publisher()
-    with pytest.raises(TransientError, match="^publish_failed$") as raised:
+    with pytest.raises(TransientError, match=r"^publish_failed$") as raised:
         lean.publish(EVENTS)
     lean.close()
     assert raised.value.__suppress_context__

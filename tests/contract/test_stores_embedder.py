@@ -89,9 +89,7 @@ def test_a_text_that_the_provider_refuses_is_refused_for_good(openai: Embedder) 
         openai.embed([" ".join(["word"] * 20_000)])
 
 
-def test_requests_are_as_full_as_the_provider_counts_them(
-    openai: Embedder, provider: str
-) -> None:
+def test_requests_are_as_full_as_the_provider_counts_them(openai: Embedder, provider: str) -> None:
     httpx.delete(f"{provider}/__stats", trust_env=False).raise_for_status()
     chunk = "Take one tablet after food in the morning and at night, for five days. " * 16
     found = embed_all([f"{number} {chunk}" for number in range(3000)], openai)
