@@ -1,20 +1,27 @@
 """
 Apply SQL migrations, each once and in its own transaction; stop at the first that fails.
 
-`python -m infra.migrate core DSN` applies infra/core/migrations, `... supabase DSN` applies
-infra/supabase/migrations (the Supabase CLI does the same with `supabase db push`). A migration that
-was applied and then edited is refused: databases that ran the old text would differ in silence.
+`python -m infra.migrate core` applies infra/core/migrations and then infra/core/rights.sql,
+`... supabase` applies infra/supabase/migrations (the Supabase CLI does the same with `supabase db
+push`). OWNER_DSN in the environment is the connection string of the database's owner.
+
+A migration that was applied and then edited is refused: databases that ran the old text would
+differ in silence.
 """
 
 from __future__ import annotations
 
 import argparse
 import hashlib
+import json
+import os
 import sys
 from pathlib import Path
 from typing import LiteralString, cast
 
 import psycopg
+
+from shared import catalog
 
 ROOT = Path(__file__).parent
 FOLDERS = {"core": ROOT / "core" / "migrations", "supabase": ROOT / "supabase" / "migrations"}
@@ -31,6 +38,22 @@ _NOTE = """
 insert into healbridge_migrations.applied (store, name, sha256)
 values (%(store)s, %(name)s, %(sha256)s)
 """
+# What the catalog no longer has is not waited for any more.
+_CHART = """
+with edge as (
+  select * from jsonb_to_recordset(%(edges)s::jsonb) as e(origin text, kind text, step text)
+), gone as (
+  delete from sync.edges e
+  where not exists (
+    select from edge n where (n.origin, n.kind, n.step) = (e.origin, e.kind, e.step))
+), forgotten as (
+  delete from sync.awaited a
+  where not exists (select from edge n where (n.origin, n.step) = (a.origin, a.step))
+)
+insert into sync.edges (origin, kind, step) select origin, kind, step from edge
+on conflict do nothing
+"""
+_CHARTED = "select to_regclass('sync.edges') is not null"
 _LOCK = "select pg_advisory_lock(hashtextextended('healbridge_migrations', 0))"
 
 
@@ -54,7 +77,15 @@ def migrate(store: str, dsn: str) -> list[str]:
                 continue
             _apply(connection, store, path.name, text, digest)
             applied.append(path.name)
+        _grant(connection, FOLDERS[store].parent / "rights.sql")
+        _chart(connection, store)
     return applied
+
+
+def _chart(connection: psycopg.Connection, store: str) -> None:
+    """Write into core who forwards to whom: its triggers keep account of what is under way."""
+    if store == "core" and connection.execute(_CHARTED).fetchone() == (True,):
+        connection.execute(_CHART, {"edges": json.dumps(catalog.load().edges())})
 
 
 def _apply(connection: psycopg.Connection, store: str, name: str, text: str, digest: str) -> None:
@@ -66,14 +97,29 @@ def _apply(connection: psycopg.Connection, store: str, name: str, text: str, dig
         raise MigrationError(f"{name} failed: {error.diag.message_primary or error}") from error
 
 
+def _grant(connection: psycopg.Connection, rights: Path) -> None:
+    """Set a store's rights anew: they are a state, not a history. Supabase's are in migrations."""
+    if not rights.exists():
+        return
+    try:
+        with connection.transaction():
+            connection.execute("set local client_min_messages = error")
+            connection.execute(cast("LiteralString", rights.read_text(encoding="utf-8")))
+    except psycopg.Error as error:
+        raise MigrationError(f"{rights.name} failed: {error.diag.message_primary}") from error
+
+
 def main() -> int:
-    """Command line: migrate.py {core,supabase} DSN."""
+    """Command line: migrate.py {core,supabase}, with OWNER_DSN in the environment."""
     parser = argparse.ArgumentParser(description="Apply pending SQL migrations.")
     parser.add_argument("store", choices=sorted(FOLDERS))
-    parser.add_argument("dsn", help="connection string of the database's owner")
     arguments = parser.parse_args()
+    dsn = os.environ.get("OWNER_DSN", "")
+    if not dsn:
+        print("migrate: set OWNER_DSN to the owner's connection string", file=sys.stderr)
+        return 2
     try:
-        applied = migrate(arguments.store, arguments.dsn)
+        applied = migrate(arguments.store, dsn)
     except (MigrationError, psycopg.OperationalError) as error:
         print(f"migrate: {error}", file=sys.stderr)
         return 1

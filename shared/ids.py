@@ -12,6 +12,14 @@ from uuid import UUID, uuid5
 from shared.errors import PermanentError
 
 
+def is_uuid(text: str) -> bool:
+    """Tell whether a text is a UUID in the form that the stores write."""
+    try:
+        return str(UUID(text)) == text.lower()
+    except ValueError:
+        return False
+
+
 def user_id(namespace: UUID, uid: str) -> str:
     """Return the id of a Firebase user in core `users` and in Supabase auth."""
     return str(uuid5(namespace, f"user/{uid}"))
@@ -38,9 +46,15 @@ def pdf_path(bucket: str, uid: str, prescription: str) -> str:
 
     Raise PermanentError (uid_not_a_folder): the first folder says who may read, so it must be one.
     """
-    if "/" in uid or uid in {".", ".."}:
+    home = folder(bucket, uid)
+    if home is None:
         raise PermanentError("uid_not_a_folder")
-    return f"{bucket}/{uid}/prescriptions/{prescription}.pdf"
+    return f"{home}prescriptions/{prescription}.pdf"
+
+
+def folder(bucket: str, uid: str) -> str | None:
+    """Return a patient's folder in Storage, bucket/<uid>/; None for a uid that cannot have one."""
+    return None if "/" in uid or uid in {"", ".", ".."} else f"{bucket}/{uid}/"
 
 
 def canary_document_id(namespace: UUID) -> str:

@@ -10,21 +10,15 @@ Gives up:   never: an event that cannot be published is refused and delivered ag
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from shared import clients, firebase_triggers, profile_events
+from shared import clients
+from shared.announcing import announce
 from shared.doctor_reading import is_profile
-
-if TYPE_CHECKING:
-    from cloudevents.http import CloudEvent
+from shared.firebase_triggers import Written, on_document_written
 
 
-@firebase_triggers.on_document_written("doctors/{uid}")
-def announce_doctor(event: CloudEvent) -> None:
+@on_document_written("doctors")
+def announce_doctor(event: Written) -> None:
     """Publish the doctor's uid and version; not of what the sync itself writes to `doctors`."""
-    written = profile_events.read(event)
-    fields = {} if written.sign_in is None else {"uid": written.sign_in}
-    if is_profile(written.uid, fields):
-        profile_events.announce(
-            "announce_doctor", "doctor-changed", written, clients.current().publish
-        )
+    if is_profile(event.id, event.fields):
+        publish = clients.current().publish
+        announce("announce_doctor", "doctor-changed", event.id, publish, version=event.version)

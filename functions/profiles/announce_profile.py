@@ -10,18 +10,13 @@ Gives up:   never: an event that cannot be published is refused and delivered ag
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from shared import clients, firebase_triggers, profile_events
-
-if TYPE_CHECKING:
-    from cloudevents.http import CloudEvent
+from shared import clients
+from shared.announcing import announce
+from shared.firebase_triggers import Written, on_document_written
 
 
-@firebase_triggers.on_document_written("users/{uid}")
-def announce_profile(event: CloudEvent) -> None:
+@on_document_written("users")
+def announce_profile(event: Written) -> None:
     """Publish the profile's uid and version."""
-    written = profile_events.read(event)
-    profile_events.announce(
-        "announce_profile", "profile-changed", written, clients.current().publish
-    )
+    publish = clients.current().publish
+    announce("announce_profile", "profile-changed", event.id, publish, version=event.version)

@@ -76,19 +76,24 @@ with given as (
       and not (select n.needs_review from medicine n where n.id = excluded.id)
 ), reading as (
   insert into sync.medication_readings as r (medication_id, document_id, position, raw, confidence,
-    frequency_code, strength_value, strength_unit, needs_review, review_reasons)
+    frequency_code, strength_value, strength_unit, digest, needs_review, review_reasons)
   select id, document_id, position, raw, confidence, frequency_code, strength_value, strength_unit,
-         needs_review, review_reasons
+         sync.medication_digest(to_jsonb(medicine)), needs_review, review_reasons
   from medicine order by id
   on conflict (medication_id) do update set
     document_id = excluded.document_id, position = excluded.position, raw = excluded.raw,
     confidence = excluded.confidence, frequency_code = excluded.frequency_code,
     strength_value = excluded.strength_value, strength_unit = excluded.strength_unit,
-    needs_review = excluded.needs_review, review_reasons = excluded.review_reasons
+    digest = excluded.digest, needs_review = excluded.needs_review,
+    review_reasons = excluded.review_reasons
 ), outcome as (
-  select f.id, f.version, case when h.id is null then 'retrying' else 'done' end as state,
-         case when h.id is null then 'patient_not_in_core' else f.code end as code
+  select f.id, f.version, case when h.id is not null then 'done' when e.key is not null then 'gone'
+              else 'retrying' end as state,
+         case when h.id is not null then f.code when e.key is not null then 'patient_erased'
+              else 'patient_not_in_core' end as code
   from fresh f left join homed h on h.id = f.id
+  left join lateral sync.buried(jsonb_build_array(
+    jsonb_build_object('kind', 'user', 'key', f.uid))) e on h.id is null
 ), recorded as (
   select sync.record(%(step)s, %(trace)s, %(revision)s, coalesce((select jsonb_agg(
     jsonb_build_object('kind', 'document', 'key', id, 'version', version, 'state', state,
@@ -132,7 +137,8 @@ class CoreDocuments:
         """
         Write documents with their medications; return the outcomes, which are in the ledger.
 
-        A document whose patient core does not know yet is "retrying"; one that core has in a newer
+        A document whose patient core does not know yet is "retrying", one whose patient was erased
+        "gone"; one that core has in a newer
         version, or that was parked in a newer version, is left as it is, and done.
         """
         rows = self._core.write(

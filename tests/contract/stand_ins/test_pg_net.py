@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from infra.local.processes import free_port
-from tests.contract.stand_ins.conftest import Launcher, Project, until
+from tests.contract.launcher import Launcher, Project, until
 from tests.contract.stand_ins.receiver import Receiver, post, queued, responses
 
 pytestmark = pytest.mark.usefixtures("worker")
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.usefixtures("worker")
 @pytest.fixture(scope="module", name="worker")
 def _worker(launcher: Launcher, stand_in: Project) -> Generator[None]:
     worker = launcher.make(
-        "pg_net", *("--dsn", stand_in.dsn, "--pause-ms", "50"), says="working"
+        "pg_net", "--pause-ms", "50", says="working", SUPABASE_DSN=stand_in.dsn
     ).start()
     yield
     assert worker.end() == 0
