@@ -181,8 +181,8 @@ Entry = TypeVar("Entry")
 
 
 def _listed(entry: Entry, **trigger: Any) -> Entry:
-    # Only where functions are listed: the import takes half a second, which a served function, whose
-    # target is set, would pay at every cold start.
+    # Only where functions are listed: the import takes half a second, which a served function
+    # (its target is set) would pay at every cold start.
     if "FUNCTION_TARGET" in os.environ:
         return entry
     # The manifest classes are imported from the SDK's private modules: it offers no public way to
