@@ -8,11 +8,13 @@ Every SDK is imported inside the property that needs it: a function pays only fo
 from __future__ import annotations
 
 import time
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Generator, Sequence
 
     from shared.embeddings import Embedder
     from shared.events import Event
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from shared.stores.core_conflicts import CoreConflicts
     from shared.stores.core_doctors import CoreDoctors
     from shared.stores.core_documents import CoreDocuments
+    from shared.stores.core_erasures import CoreErasures
     from shared.stores.core_links import CoreLinks
     from shared.stores.core_notifications import CoreNotifications
     from shared.stores.core_outbox import CoreOutbox
@@ -32,7 +35,9 @@ if TYPE_CHECKING:
     from shared.stores.core_pdf_copies import CorePdfCopies
     from shared.stores.core_prescriptions import CorePrescriptions
     from shared.stores.core_profiles import CoreProfiles
+    from shared.stores.core_tombstones import CoreTombstones
     from shared.stores.core_users import CoreUsers
+    from shared.stores.firebase_patients import FirebasePatients
     from shared.stores.firestore import Firestore
     from shared.stores.inboxes import Inboxes
     from shared.stores.ledger import Ledger
@@ -43,11 +48,15 @@ if TYPE_CHECKING:
     from shared.stores.supabase import Supabase
     from shared.stores.supabase_documents import SupabaseDocuments
     from shared.stores.supabase_outbox import SupabaseOutbox
+    from shared.stores.supabase_patients import SupabasePatients
     from shared.stores.supabase_users import SupabaseUsers
 
 
 class Clients:
-    """Composition root of a deployed function."""
+    """Composition root of a deployed function. `core_dsn` is by default the setting CORE_DSN."""
+
+    def __init__(self, core_dsn: str | None = None) -> None:
+        self._core_dsn = core_dsn
 
     def now(self) -> float:
         """Return the time in Unix seconds."""
@@ -109,7 +118,7 @@ class Clients:
     def core(self) -> CoreDatabase:
         from shared.stores.core import CoreDatabase
 
-        return CoreDatabase()
+        return CoreDatabase(self._core_dsn)
 
     @cached_property
     def ledger(self) -> Ledger:
@@ -232,6 +241,30 @@ class Clients:
         return SupabaseOutbox(self.supabase)
 
     @cached_property
+    def core_tombstones(self) -> CoreTombstones:
+        from shared.stores.core_tombstones import CoreTombstones
+
+        return CoreTombstones(self.core)
+
+    @cached_property
+    def core_erasures(self) -> CoreErasures:
+        from shared.stores.core_erasures import CoreErasures
+
+        return CoreErasures(self.core)
+
+    @cached_property
+    def supabase_patients(self) -> SupabasePatients:
+        from shared.stores.supabase_patients import SupabasePatients
+
+        return SupabasePatients(self.supabase)
+
+    @cached_property
+    def firebase_patients(self) -> FirebasePatients:
+        from shared.stores.firebase_patients import FirebasePatients
+
+        return FirebasePatients(self.firestore)
+
+    @cached_property
     def embedder(self) -> Embedder:
         from shared.embeddings import Embedder
 
@@ -239,8 +272,19 @@ class Clients:
 
 
 _current = Clients()
+_in_use: ContextVar[Clients | None] = ContextVar("clients", default=None)
 
 
 def current() -> Clients:
-    """Return this process's clients."""
-    return _current
+    """Return this process's clients, or those in use."""
+    return _in_use.get() or _current
+
+
+@contextmanager
+def use(clients: Clients) -> Generator[None]:
+    """Let what runs inside have other clients: the local stack hosts functions of several roles."""
+    token = _in_use.set(clients)
+    try:
+        yield
+    finally:
+        _in_use.reset(token)
