@@ -8,7 +8,7 @@ VENV := .venv/bin
 export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo dev test chaos hammer fuzz check format package terraform requirements clean
+.PHONY: help setup demo dev test chaos hammer fuzz bench check format package terraform requirements clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -30,6 +30,9 @@ chaos: setup ## Play random histories of faults and see that all laws hold (SEED
 
 hammer: setup ## Kill processes of a local stack while data flows; nothing may be lost (ROUNDS=50)
 	@$(VENV)/python -m infra.local.hammer --rounds $(ROUNDS)
+
+bench: setup ## Measure beside floors (QUICK=1: only see that it works; STORE=1: keep to compare with)
+	@$(VENV)/python -m tests.bench $(if $(QUICK),--quick) $(if $(STORE),--store)
 
 fuzz: setup ## Throw hostile input at every door and decoder; build/fuzz.json (SECONDS=600)
 	@$(VENV)/python -m tests.fuzz --seconds $(SECONDS)

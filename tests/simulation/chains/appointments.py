@@ -51,10 +51,12 @@ def _sign_doctor_in(world: World, number: int, value: int) -> None:
 
 
 def _present(world: World, number: int) -> str:
-    generation = len(_deleted(world).get(number, []))
-    while is_erased(world, key := f"visit-{number}-{generation}", "appointment"):
+    deleted, generation = _deleted(world).get(number, []), 0
+    while True:
+        key = f"visit-{number}-{generation}"
+        if key not in deleted and not is_erased(world, key, "appointment"):
+            return key
         generation += 1
-    return key
 
 
 def _deleted(world: World) -> dict[int, list[str]]:

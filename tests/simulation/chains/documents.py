@@ -28,8 +28,11 @@ _TYPES = ("prescription", "LAB", "Report", "lab_report", "prescription", "LAB", 
 
 def _id(world: World, number: int) -> str:
     """Return the id of the present document of this number: a new one after each deletion."""
-    generation = len(_deleted(world).get(number, []))
-    while is_erased(world, key := str(UUID(int=_NUMBERS * generation + number + 1)), "document"):
+    deleted = [key for key, _ in _deleted(world).get(number, [])]
+    generation = 0
+    while (key := str(UUID(int=_NUMBERS * generation + number + 1))) in deleted or is_erased(
+        world, key, "document"
+    ):
         generation += 1
     return key
 

@@ -84,10 +84,12 @@ def _link(world: World, person: int, value: int) -> None:
 
 
 def _present(world: World, number: int) -> str:
-    generation = len(_deleted(world).get(number, []))
-    while is_erased(world, key := f"prescription-{number}-{generation}", "prescription"):
+    deleted, generation = _deleted(world).get(number, []), 0
+    while True:
+        key = f"prescription-{number}-{generation}"
+        if key not in deleted and not is_erased(world, key, "prescription"):
+            return key
         generation += 1
-    return key
 
 
 def _deleted(world: World) -> dict[int, list[str]]:
