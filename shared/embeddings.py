@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import openai
 
-from shared import settings
+from shared import settings, tracing
 from shared.chunking import estimate_tokens
 from shared.embedding_batches import fill_requests
 from shared.errors import PermanentError, TransientError
@@ -61,7 +61,7 @@ class Embedder:
     def _embed(self, texts: list[str]) -> list[list[float]]:
         vectors: list[list[float]] = [[] for _ in texts]
         for request in fill_requests([estimate_tokens(text) for text in texts]):
-            with translated():
+            with tracing.call("embeddings", "embeddings", self.model), translated():
                 answer = self._client.embeddings.create(
                     model=self.model, input=[texts[position] for position in request]
                 )

@@ -28,18 +28,22 @@ _TRACEPARENT = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 @dataclass(frozen=True, slots=True)
 class Ref:
-    """One entity at its source. `version` is the source's own, 0 where the source has none."""
+    """
+    One entity at its source. `version` is the source's own, 0 where the source has none. `trace` is
+    the traceparent of whoever changed it, where an outbox row tells; it does not travel.
+    """
 
     kind: str
     key: str
     version: int = 0
+    trace: str = field(default="", compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
     """
-    A batch of references on one topic, and the trace they belong to. `attributes` are those the
-    message was delivered with: Pub/Sub adds its own when it dead-letters.
+    A batch of references on one topic, and the trace they belong to ("": one that starts with it).
+    `attributes` are those the message was delivered with: Pub/Sub adds its own when it dead-letters.
     """
 
     topic: str
@@ -58,6 +62,11 @@ def new_traceparent() -> str:
     return f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01"
 
 
+def traceparent(given: str | None) -> str:
+    """Return a traceparent that came from outside, "" for one that is malformed or missing."""
+    return given if given and _TRACEPARENT.fullmatch(given) else ""
+
+
 def events(topic: str, refs: Sequence[Ref], traceparent: str) -> list[Event]:
     """Spread any number of refs over events of at most MAX_REFS each."""
     return [
@@ -72,7 +81,7 @@ def encode(event: Event) -> tuple[bytes, dict[str, str]]:
     # Not escaped to ASCII: 100 keys of 128 characters of any script then fit into MAX_BYTES.
     data = json.dumps({"refs": refs}, separators=(",", ":"), ensure_ascii=False).encode()
     kept = {NOT_BEFORE: event.attributes[NOT_BEFORE]} if NOT_BEFORE in event.attributes else {}
-    return data, {"traceparent": event.traceparent} | kept
+    return data, {"traceparent": event.traceparent or new_traceparent()} | kept
 
 
 def flaw(ref: Ref) -> str | None:
@@ -102,8 +111,7 @@ def decode(topic: str, data: bytes, attributes: Mapping[str, str]) -> Event:
     refs = newest(_ref(item) for item in cast("list[Any]", listed))
     if len(refs) > MAX_REFS:
         raise PermanentError("event_too_many_refs")
-    given = attributes.get("traceparent", "")
-    trace = given if _TRACEPARENT.fullmatch(given) else new_traceparent()
+    trace = traceparent(attributes.get("traceparent")) or new_traceparent()
     return Event(topic, refs, trace, attributes)
 
 

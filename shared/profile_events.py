@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from shared import log
-from shared.events import Event, Ref, new_traceparent
+from shared import log, tracing
+from shared.events import Event, Ref
 from shared.stores.firestore import microseconds
 
 if TYPE_CHECKING:
@@ -20,5 +20,5 @@ def announce(step: str, topic: str, event: Any, publish: Publish) -> None:
     uid = event.params["uid"]
     after = event.data.after
     version = 0 if after is None else microseconds(after.update_time)
-    publish([Event(topic, (Ref("user", uid, version),), new_traceparent())])
+    publish([Event(topic, (Ref("user", uid, version),), tracing.continued())])
     log.event("announced", step=step, count=1, fingerprint=log.fingerprint(uid))

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from shared import settings
+from shared import settings, tracing
 from shared.errors import TransientError
 from shared.events import Event, encode
 
@@ -37,6 +37,10 @@ class Publisher:
 
         The client's own retry is off: it would go on for ten minutes, whatever the timeout.
         """
+        with tracing.sending(events) as sent:
+            self._publish(sent, timeout_s)
+
+    def _publish(self, events: Sequence[Event], timeout_s: float) -> None:
         from google.api_core.exceptions import GoogleAPIError
         from google.pubsub_v1 import PublisherClient as Generated
 

@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from shared import catalog, settings
+from shared import catalog, settings, tracing
 from shared.digests import AccountTable, Side, Table
-from shared.events import Ref, events, new_traceparent
+from shared.events import Ref, events
 from shared.projections import PROJECTIONS, Projection
 from shared.reconciling import GRACE_S, Reconciliation
 from shared.stores.core_digests import CoreDigests
@@ -43,7 +43,7 @@ def announcer(place: str, kind: str, to: Clients) -> Callable[[Sequence[str]], o
 
     def publish(keys: Sequence[str]) -> None:
         refs = [Ref(kind, key) for key in keys]
-        to.publish(events(topic, refs, new_traceparent()))
+        to.publish(events(topic, refs, tracing.continued()))
 
     return publish
 

@@ -11,11 +11,11 @@ import functools
 import json
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from shared import caller, catalog, clients, log, pauses, transport
-from shared.errors import PermanentError, RequestError, TransientError
+from shared import caller, catalog, clients, log, pauses, tracing, transport
+from shared.errors import PermanentError, RequestError, TransientError, where
 from shared.events import Ref, decode
 from shared.outcomes import Outcome, Outcomes, unknown_code
 from shared.runner import Batch, RefusedError, Runner
@@ -36,31 +36,12 @@ def step(work: StepWork) -> Callable[[Request], Answer]:
 
     @functools.wraps(work)
     def entry(request: Request) -> Answer:
-        began = time.monotonic()
         log.quiet_vendors()
         try:
             caller.verify(request.headers.get("Authorization", ""), request.host)
-            outcomes = deliver(
-                name, work, clients.current(), request.get_data(), dict(request.headers)
-            )
-        except RefusedError as refused:
-            code = refused.outcomes[0].code or "refused"
-            status = 500 if code.startswith("unknown_") else 503  # our bug, or a fault of others
-            return _refuse(name, code, refused.retry_after, status)
-        except RequestError as error:
-            return _reject(name, error)
-        except TransientError as error:
-            return _refuse(name, error.code, error.retry_after)
+            deliver(name, work, clients.current(), request.get_data(), dict(request.headers))
         except (Exception, SystemExit) as error:  # noqa: BLE001 - the host outlives any step
-            return _refuse(name, unknown_code(error), None, status=500)
-        counts: dict[str, Any] = dict(Counter(outcome.state for outcome in outcomes))
-        log.event(
-            "delivered",
-            step=name,
-            count=len(outcomes),
-            **counts,
-            ms=round((time.monotonic() - began) * 1000),
-        )
+            return _failed(name, error)
         return "", 204, {}
 
     return entry
@@ -70,6 +51,7 @@ def deliver(
     name: str, work: StepWork, to: Clients, body: bytes, headers: dict[str, str]
 ) -> list[Outcome]:
     """Run one delivery of a step. A message that cannot be read is parked, never redelivered."""
+    began = time.monotonic()
     function = catalog.load().functions[name]
     topic = function.topic or ""
     message_id = "unknown"
@@ -82,16 +64,28 @@ def deliver(
         to.ledger.record(Batch(name, (unreadable.ref,), ""), [unreadable])
         log.event("unreadable", severity="ERROR", step=name, code=error.code)
         return [unreadable]
-    pauses.respect(name, event, message.attempt, to.ledger, to.now())
-    runner = Runner(
-        name,
-        function.emits,
-        functools.partial(_call, work, to),
-        publish=to.publish,
-        record=to.ledger.record,
-        now=to.now,
-    )
-    return runner.run(event)
+    with tracing.delivery(name, message, event) as event:
+        pauses.respect(name, event, message.attempt, to.ledger, to.now())
+        runner = Runner(
+            name,
+            function.emits,
+            functools.partial(_call, work, to),
+            publish=to.publish,
+            record=to.ledger.record,
+            now=to.now,
+        )
+        outcomes = runner.run(event)
+        _tell(name, outcomes, ms=round((time.monotonic() - began) * 1000))
+    return outcomes
+
+
+def _tell(name: str, outcomes: Sequence[Outcome], ms: int) -> None:
+    """Log and count what became of a delivery; unknown errors of some entities with their place."""
+    for code, at in sorted({(o.code or "", o.at) for o in outcomes if o.at}):
+        log.event("unknown_error", severity="ERROR", step=name, code=code, at=at)
+    counts: dict[str, Any] = dict(Counter(outcome.state for outcome in outcomes))
+    log.event("delivered", step=name, count=len(outcomes), **counts, ms=ms)
+    tracing.count(name, outcomes)
 
 
 def _call(work: StepWork, to: Clients, batch: Batch) -> Outcomes:
@@ -108,19 +102,38 @@ def endpoint(work: Endpoint) -> Callable[[Request], Answer]:
         try:
             if not catalog.load().functions[name].trigger.get("public"):
                 caller.verify(request.headers.get("Authorization", ""), request.host)
-            return _json(200, work(request, clients.current()))
-        except RequestError as error:
-            return _reject(name, error)
-        except TransientError as error:
-            return _refuse(name, error.code, error.retry_after)
+            with tracing.invocation(name, request.headers.get("traceparent")):
+                return _json(200, work(request, clients.current()))
         except (Exception, SystemExit) as error:  # noqa: BLE001 - the host outlives any step
-            return _refuse(name, unknown_code(error), None, status=500)
+            return _failed(name, error)
 
     return entry
 
 
-def _refuse(name: str, code: str, retry_after: float | None, status: int = 503) -> Answer:
-    log.event("refused", severity="ERROR" if status == 500 else "WARNING", step=name, code=code)
+def _failed(name: str, error: BaseException) -> Answer:
+    """Answer and log what was raised, under the trace in which it was raised."""
+    with tracing.resumed(error):
+        match error:
+            case RefusedError():
+                tracing.count(name, error.outcomes)
+                first = error.outcomes[0]
+                code = first.code or "refused"
+                # Our bug, or a fault of others.
+                status = 500 if code.startswith("unknown_") else 503
+                return _refuse(name, code, error.retry_after, status, first.at)
+            case RequestError():
+                return _reject(name, error)
+            case TransientError():
+                return _refuse(name, error.code, error.retry_after, 503)
+            case _:
+                return _refuse(name, unknown_code(error), None, 500, where(error))
+
+
+def _refuse(
+    name: str, code: str, retry_after: float | None, status: int, at: str | None = None
+) -> Answer:
+    severity = "ERROR" if status == 500 else "WARNING"
+    log.event("refused", severity=severity, step=name, code=code, at=at)
     body, status, headers = _json(429 if retry_after else status, {"error": code})
     if retry_after:
         headers["Retry-After"] = str(round(retry_after) or 1)

@@ -14,12 +14,13 @@ from typing import Any
 
 from firebase_functions import firestore_fn
 
-from shared import clients
+from shared import clients, tracing
 from shared.doctor_reading import is_profile
 from shared.profile_events import announce
 
 
 @firestore_fn.on_document_written(document="doctors/{uid}")
+@tracing.triggered
 def announce_doctor(event: firestore_fn.Event[Any]) -> None:
     """Publish the doctor's uid and version; not of what the sync itself writes to `doctors`."""
     document = event.data.after if event.data.after is not None else event.data.before

@@ -14,11 +14,12 @@ from typing import Any
 
 from firebase_functions import firestore_fn
 
-from shared import clients
+from shared import clients, tracing
 from shared.profile_events import announce
 
 
 @firestore_fn.on_document_written(document="users/{uid}")
+@tracing.triggered
 def announce_profile(event: firestore_fn.Event[Any]) -> None:
     """Publish the profile's uid and version."""
     announce("announce_profile", "profile-changed", event, clients.current().publish)

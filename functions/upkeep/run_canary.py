@@ -14,9 +14,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from shared import catalog, ids, log, settings
+from shared import catalog, ids, log, settings, tracing
 from shared.canary import EMAIL, UID, stalled
-from shared.events import Event, Ref, new_traceparent
+from shared.events import Event, Ref
 from shared.runtime import endpoint
 from shared.stores.core_canary import CoreCanary
 
@@ -58,7 +58,7 @@ def _topics() -> dict[str, str]:
 
 def _touch(canary: CoreCanary, to: Clients) -> None:
     """Change everything the canary has. Each is noted before or with its change, never after."""
-    run = new_traceparent()
+    run = tracing.continued()
     document = ids.canary_document_id(settings.id_namespace())
     canary.note([("user", UID), ("document", document)])
     if UID not in to.accounts.read([UID]):

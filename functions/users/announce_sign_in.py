@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 
 from firebase_functions import identity_fn
 
-from shared import clients, log
+from shared import clients, log, tracing
 from shared.errors import SyncError
-from shared.events import Event, Ref, new_traceparent
+from shared.events import Event, Ref
 from shared.outcomes import unknown_code
 
 if TYPE_CHECKING:
@@ -27,10 +27,11 @@ _PATIENCE_S = 1.0  # of the 7 s after which Firebase fails the sign-in
 
 
 @identity_fn.before_user_signed_in()
+@tracing.triggered
 def announce_sign_in(event: AuthBlockingEvent) -> BeforeSignInResponse | None:
     """Publish the uid of the user who signs in."""
     uid = event.data.uid
-    changed = Event("user-changed", (Ref("user", uid),), new_traceparent())
+    changed = Event("user-changed", (Ref("user", uid),), tracing.continued())
     try:
         clients.current().publisher.publish([changed], timeout_s=_PATIENCE_S)
     except Exception as error:  # noqa: BLE001 - no fault of ours may keep a patient out

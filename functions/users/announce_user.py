@@ -12,17 +12,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from shared import clients, firebase_triggers, log
-from shared.events import Event, Ref, new_traceparent
+from shared import clients, firebase_triggers, log, tracing
+from shared.events import Event, Ref
 
 if TYPE_CHECKING:
     from cloudevents.http import CloudEvent
 
 
 @firebase_triggers.on_user_created
+@tracing.triggered
 def announce_user(event: CloudEvent) -> None:
     """Publish the created user's uid."""
     uid = firebase_triggers.user_of(event)["uid"]
-    trace = new_traceparent()
+    trace = tracing.continued()
     clients.current().publish([Event("user-changed", (Ref("user", uid),), trace)])
     log.event("announced", step="announce_user", count=1, fingerprint=log.fingerprint(uid))

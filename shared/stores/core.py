@@ -15,7 +15,7 @@ from psycopg import DataError, Error
 from psycopg.rows import dict_row
 from psycopg_pool import ConnectionPool
 
-from shared import settings
+from shared import settings, tracing
 from shared.errors import ContendedError, PermanentError, SyncError, TransientError
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class CoreDatabase:
 
     def read(self, query: LiteralString, parameters: Mapping[str, Any]) -> list[Row]:
         """Return the rows of one query."""
-        with translated(), self._pool.connection() as connection:
+        with translated(query), self._pool.connection() as connection:
             return connection.execute(query, parameters).fetchall()
 
     def write(
@@ -64,7 +64,7 @@ class CoreDatabase:
         Lock and statement travel in one round trip (a pipeline) but are two statements: the second
         takes its snapshot after the lock is held, so it sees what a racing step has just committed.
         """
-        with translated(), self._pool.connection() as connection:
+        with translated(statement), self._pool.connection() as connection:
             with connection.pipeline(), connection.transaction():
                 connection.execute(_MARK)
                 if lock:
@@ -78,12 +78,13 @@ class CoreDatabase:
 
 
 @contextmanager
-def translated() -> Generator[None]:
+def translated(statement: str) -> Generator[None]:
     """Turn psycopg's errors into ours. Their text holds row values: only the SQLSTATE is kept."""
-    try:
-        yield
-    except Error as error:
-        raise _translate(error) from None
+    with tracing.call("core", statement):
+        try:
+            yield
+        except Error as error:
+            raise _translate(error) from None
 
 
 def _translate(error: Error) -> SyncError:

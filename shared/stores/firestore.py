@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from google.api_core import exceptions
 from google.cloud.firestore import DELETE_FIELD
 
-from shared import firebase_app
+from shared import firebase_app, tracing
 from shared.errors import ContendedError, PermanentError, TransientError
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class Firestore:
     ) -> dict[str, Snapshot]:
         """Return a snapshot for every path, of the given fields or of all, in one round trip."""
         references = [self._client.document(path) for path in dict.fromkeys(paths)]
-        with translated():
+        with translated("BatchGetDocuments"):
             found = list(self._client.get_all(references, fields, retry=None, timeout=_TIMEOUT_S))
         return {
             document.reference.path: Snapshot(
@@ -98,7 +98,7 @@ class Firestore:
             else:
                 guard = self._client.write_option(last_update_time=write.since.changed)
                 batch.update(reference, write.data, option=guard)
-        with translated():
+        with translated("Commit"):
             batch.commit(retry=None, timeout=_TIMEOUT_S)
 
     def close(self) -> None:
@@ -120,8 +120,14 @@ def path(*parts: str) -> str:
 
 
 @contextmanager
-def translated() -> Generator[None]:
+def translated(operation: str) -> Generator[None]:
     """Turn the client's errors into ours; their text quotes paths and values."""
+    with tracing.call("firestore", operation), _ours():
+        yield
+
+
+@contextmanager
+def _ours() -> Generator[None]:
     try:
         yield
     except (
