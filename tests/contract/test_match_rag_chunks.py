@@ -14,7 +14,7 @@ import psycopg
 import pytest
 
 from infra.local.processes import free_port
-from tests.contract.conftest import Launcher
+from tests.contract.launcher import Launcher
 from tests.databases import Databases
 
 PATIENTS, CHUNKS = 20, 200

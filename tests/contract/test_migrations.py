@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import psycopg
@@ -26,6 +27,8 @@ union all
 select tgrelid::regclass || ' ' || pg_get_triggerdef(oid) from pg_trigger where not tgisinternal
 order by 1
 """
+
+DEFINED = re.compile(r"^create (?:or replace )?function ([\w.]+)\(", re.M | re.I)
 
 
 def prepare(store: str, dsn: str) -> None:
@@ -63,11 +66,20 @@ def test_migrations_keep_the_data_that_is_there_already(databases: Databases, st
         "supabase": "create table public.documents (id uuid primary key default gen_random_uuid(),"
         " patient_id text not null, type text, file_url text, text text, structured_json jsonb,"
         " ocr_confidence double precision, created_at timestamptz not null default now());"
-        " insert into public.documents (patient_id) values ('u')",
+        " insert into public.documents (patient_id) values ('u');"
+        " create extension if not exists vector with schema extensions;"
+        " create table public.rag_chunks (id uuid primary key default gen_random_uuid(),"
+        " document_id uuid not null references public.documents(id) on delete cascade,"
+        " patient_id text not null, chunk_text text not null,"
+        " embedding extensions.vector(1536) not null, metadata jsonb not null default '{}');"
+        " insert into public.rag_chunks (document_id, patient_id, chunk_text, embedding)"
+        " select id, 'u', 'words', array_fill(0, array[1536])::extensions.vector"
+        " from public.documents",
     }
     kept = {
         "core": "select count(*) from users where firebase_uid = 'u'",
-        "supabase": "select count(*) from documents where version > 0 and origin = 'upload'",
+        "supabase": "select count(*) from documents d join rag_chunks c on c.document_id = d.id"
+        " where d.version > 0 and d.origin = 'upload' and c.content_hash is null",
     }
     with databases.empty() as dsn:
         prepare(store, dsn)
@@ -76,6 +88,16 @@ def test_migrations_keep_the_data_that_is_there_already(databases: Databases, st
         migrate.migrate(store, dsn)
         with psycopg.connect(dsn) as connection:
             assert connection.execute(kept[store].encode()).fetchone() == (1,)
+
+
+@pytest.mark.parametrize("store", ["core", "supabase"])
+def test_every_function_has_one_definition(store: str) -> None:
+    """A later one would hide the earlier, and two branches would replace each other in silence."""
+    defined: dict[str, list[str]] = {}
+    for path in sorted(migrate.FOLDERS[store].glob("*.sql")):
+        for name in DEFINED.findall(path.read_text(encoding="utf-8")):
+            defined.setdefault(name, []).append(path.name)
+    assert {name: files for name, files in defined.items() if len(files) > 1} == {}
 
 
 @pytest.fixture(name="folder")

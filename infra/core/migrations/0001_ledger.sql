@@ -18,10 +18,15 @@ create table sync.ledger (
   trace_id text,
   first_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
+  exhausted boolean not null default false,  -- parked because it ran out of deliveries
+  replays integer not null default 0,        -- since the last success
+  replayed_at timestamptz,
+  next_retry_at timestamptz,                 -- not before: a Retry-After, or the next replay
   primary key (kind, key, step)
 );
 create index ledger_unfinished on sync.ledger (state, updated_at)
   where state in ('retrying', 'parked', 'conflict');
+create index ledger_replayable on sync.ledger (next_retry_at) where state = 'parked' and exhausted;
 
 create table sync.journal (
   id bigint generated always as identity primary key,
@@ -52,20 +57,36 @@ create table sync.conflicts (
 create unique index conflicts_open on sync.conflicts (kind, key, step, field)
   where resolved_at is null;
 
--- Write a batch of outcomes: [{kind, key, version, state, code, conflicts: [{field, other}]}].
+-- How long an exhausted entity rests before replay number p_replays + 1: from ten minutes, doubled
+-- each time, at most a day, spread by a quarter so that an outage's victims do not return at once.
+-- After eight replays it is null: then a person decides.
+create function sync.replay_pause(p_replays integer) returns interval
+language sql volatile set search_path = '' as $$
+  select case when p_replays < 8
+    then least(interval '10 minutes' * (2 ^ p_replays), interval '1 day') * (0.75 + random() * 0.5)
+  end
+$$;
+
+-- Write a batch of outcomes: [{kind, key, version, state, code, conflicts: [{field, other}],
+-- retry_after (seconds), exhausted}].
 -- An outcome older than what is already written changes nothing but the journal. Version 0 means
 -- that the version is not known (the source could not be read, or has none): it is never older.
 create function sync.record(p_step text, p_trace text, p_revision text, p_outcomes jsonb)
 returns integer language sql set search_path = '' as $$
   with outcome as (
     select * from jsonb_to_recordset(p_outcomes)
-      as o(kind text, key text, version bigint, state text, code text, conflicts jsonb)
+      as o(kind text, key text, version bigint, state text, code text, conflicts jsonb,
+           retry_after double precision, exhausted boolean)
   ), written as (
-    insert into sync.ledger as l
-      (kind, key, step, state, source_version, seen_version, attempts, error_code, trace_id)
+    insert into sync.ledger as l (kind, key, step, state, source_version, seen_version, attempts,
+      error_code, trace_id, exhausted, next_retry_at)
     select kind, key, p_step, state,
            case when state in ('done', 'conflict', 'gone') then version else 0 end, version,
-           case when state in ('retrying', 'parked') then 1 else 0 end, code, p_trace
+           case when state in ('retrying', 'parked') then 1 else 0 end, code, p_trace,
+           state = 'parked' and coalesce(exhausted, false),
+           case when state = 'retrying' and retry_after > 0
+                then now() + make_interval(secs => least(retry_after, 3600))
+                when state = 'parked' and exhausted then now() + sync.replay_pause(0) end
     from outcome order by kind, key
     on conflict (kind, key, step) do update set
       state = excluded.state,
@@ -74,6 +95,10 @@ returns integer language sql set search_path = '' as $$
       attempts = case when excluded.attempts = 0 then 0 else l.attempts + 1 end,
       error_code = excluded.error_code,
       trace_id = excluded.trace_id,
+      exhausted = excluded.exhausted,
+      replays = case when excluded.attempts = 0 then 0 else l.replays end,
+      next_retry_at = case when excluded.exhausted then now() + sync.replay_pause(l.replays)
+                           else excluded.next_retry_at end,
       first_at = case when l.attempts = 0 then excluded.first_at else l.first_at end,
       updated_at = excluded.updated_at
       where excluded.seen_version = 0 or excluded.seen_version >= l.source_version

@@ -17,7 +17,8 @@ alter table public.documents
   add column if not exists origin text not null default 'upload'
     constraint documents_origin check (origin in ('upload', 'core')),
   add column if not exists version bigint,
-  add column if not exists source_version bigint;
+  add column if not exists source_version bigint,
+  add column if not exists revoked_at timestamptz;  -- a prescription that its doctor took back
 -- Drawn by a trigger and not by a default: a default needs rights on the sequence of whoever inserts.
 update public.documents set version = nextval('sync.version') where version is null;
 alter table public.documents alter column version set not null;
@@ -64,4 +65,4 @@ create trigger capture_deleted after delete on public.documents
 
 alter table public.documents enable row level security;
 create policy documents_own on public.documents for select to authenticated
-  using (patient_id = (select auth.jwt() ->> 'sub'));
+  using (patient_id = (select auth.jwt() ->> 'sub') and revoked_at is null);

@@ -1,24 +1,27 @@
 -- What the sync writes and looks up in Supabase, callable by the service role only.
 
 -- Upsert mirrors of core's prescriptions, guarded by core's version: an older one changes nothing.
--- The check and the write are one statement under the row's lock.
+-- The check and the write are one statement under the row's lock. A prescription that is no longer
+-- revoked comes back.
 create function public.mirror_documents(p_documents jsonb)
 returns integer language sql security definer set search_path = '' as $$
   with given as (
     select * from jsonb_to_recordset(p_documents) as g(id uuid, patient_id text, type text,
       file_url text, text text, structured_json jsonb, ocr_confidence double precision,
-      created_at timestamptz, source_version bigint)
+      created_at timestamptz, source_version bigint, revoked boolean)
   ), written as (
     insert into public.documents as d (id, patient_id, type, file_url, text, structured_json,
-      ocr_confidence, created_at, origin, source_version)
+      ocr_confidence, created_at, origin, source_version, revoked_at)
     select id, patient_id, type, file_url, text, structured_json, ocr_confidence, created_at,
-           'core', source_version
+           'core', source_version, case when revoked then now() end
     from given order by id
     on conflict (id) do update set
       patient_id = excluded.patient_id, type = excluded.type, file_url = excluded.file_url,
       text = excluded.text, structured_json = excluded.structured_json,
       ocr_confidence = excluded.ocr_confidence, created_at = excluded.created_at,
-      source_version = excluded.source_version
+      source_version = excluded.source_version,
+      revoked_at = case when excluded.revoked_at is not null
+                        then coalesce(d.revoked_at, excluded.revoked_at) end
       where d.origin = 'core' and d.source_version < excluded.source_version
     returning 1
   )

@@ -11,7 +11,7 @@ import openai
 import pytest
 
 from infra.local.processes import free_port
-from tests.contract.stand_ins.conftest import Launcher
+from tests.contract.launcher import Launcher
 
 MODEL = "text-embedding-3-small"
 KEY = "a key of the contract tests"

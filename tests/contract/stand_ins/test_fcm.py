@@ -13,7 +13,7 @@ import pytest
 from infra.local.processes import free_port
 from shared import firebase_app
 from shared.push import Messaging, Push, Receipt
-from tests.contract.stand_ins.conftest import Launcher
+from tests.contract.launcher import Launcher
 
 TYPE = "type.googleapis.com/"
 FCM_ERROR = f"{TYPE}google.firebase.fcm.v1.FcmError"

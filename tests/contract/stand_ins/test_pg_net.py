@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from infra.local.processes import free_port
-from tests.contract.stand_ins.conftest import Launcher, Project, until
+from tests.contract.launcher import Launcher, Project, until
 from tests.contract.stand_ins.receiver import Receiver, post, queued, responses
 
 pytestmark = pytest.mark.usefixtures("worker")

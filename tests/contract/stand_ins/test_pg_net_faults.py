@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from infra.local.pg_net.sending import Faults
-from tests.contract.stand_ins.conftest import Launcher, Project, StandIn, until
+from tests.contract.launcher import Launcher, Project, StandIn, until
 from tests.contract.stand_ins.receiver import Receiver, post, queued, responses
 
 

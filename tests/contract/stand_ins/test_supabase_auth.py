@@ -14,7 +14,7 @@ import pytest
 from supabase import Client
 from supabase_auth.errors import AuthApiError, AuthError
 
-from tests.contract.stand_ins.conftest import Project
+from tests.contract.launcher import Project
 
 NUMBERS = itertools.count(1)
 RUN = uuid.uuid4().hex[:8]

@@ -17,7 +17,7 @@ from supabase_auth.errors import AuthApiError, AuthRetryableError
 from infra.local.postgres import Postgres
 from infra.local.processes import Process, free_port
 from infra.local.supervisor import Supervisor
-from tests.contract.stand_ins.conftest import Launcher, Project, until
+from tests.contract.launcher import Launcher, Project, until
 
 
 @pytest.fixture(name="client")

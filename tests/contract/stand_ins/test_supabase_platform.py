@@ -13,7 +13,7 @@ from postgrest.exceptions import APIError
 
 from infra.local.pg_net.install import install as install_pg_net
 from infra.local.supabase.install import install
-from tests.contract.stand_ins.conftest import Project
+from tests.contract.launcher import Project
 from tests.databases import Databases
 
 DEFINITIONS = """

@@ -13,7 +13,7 @@ from postgrest.exceptions import APIError
 from psycopg import sql
 from supabase import Client
 
-from tests.contract.stand_ins.conftest import Project
+from tests.contract.launcher import Project
 
 pytestmark = pytest.mark.usefixtures("rows")
 Query = Callable[[Any], Any]

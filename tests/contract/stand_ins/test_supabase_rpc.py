@@ -9,7 +9,7 @@ import pytest
 from postgrest.exceptions import APIError
 from supabase import Client
 
-from tests.contract.stand_ins.conftest import until
+from tests.contract.launcher import until
 
 pytestmark = pytest.mark.usefixtures("empty")
 

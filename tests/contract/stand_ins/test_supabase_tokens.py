@@ -11,7 +11,7 @@ import pytest
 from postgrest.exceptions import APIError
 from supabase_auth.errors import AuthApiError
 
-from tests.contract.stand_ins.conftest import FIREBASE_PROJECT, JWT_SECRET, Project
+from tests.contract.launcher import FIREBASE_PROJECT, JWT_SECRET, Project
 
 UID = "9fUbT0TqkzXm1cEXAMPLEuid0002"
 
