@@ -42,8 +42,9 @@ class Ref:
 @dataclass(frozen=True, slots=True)
 class Event:
     """
-    A batch of references on one topic, and the trace they belong to ("": one that starts with it).
-    `attributes` are those the message was delivered with: Pub/Sub adds its own when it dead-letters.
+    A batch of references on one topic, and the trace they belong to, "" for one that starts with
+    it. `attributes` are those the message was delivered with: Pub/Sub adds its own when it
+    dead-letters.
     """
 
     topic: str
@@ -81,7 +82,7 @@ def encode(event: Event) -> tuple[bytes, dict[str, str]]:
     # Not escaped to ASCII: 100 keys of 128 characters of any script then fit into MAX_BYTES.
     data = json.dumps({"refs": refs}, separators=(",", ":"), ensure_ascii=False).encode()
     kept = {NOT_BEFORE: event.attributes[NOT_BEFORE]} if NOT_BEFORE in event.attributes else {}
-    return data, {"traceparent": event.traceparent or new_traceparent()} | kept
+    return data, {"traceparent": event.traceparent} | kept
 
 
 def flaw(ref: Ref) -> str | None:

@@ -44,11 +44,10 @@ def _trace(traceparent: str) -> dict[str, Any]:
     project = optional("GOOGLE_CLOUD_PROJECT", "")
     if not traceparent or not project:
         return {}
-    _, trace_id, span_id, flags = traceparent.split("-")
+    _, trace_id, span_id, _ = traceparent.split("-")
     return {
         "logging.googleapis.com/trace": f"projects/{project}/traces/{trace_id}",
         "logging.googleapis.com/spanId": span_id,
-        "logging.googleapis.com/trace_sampled": flags == "01",
     }
 
 

@@ -78,7 +78,7 @@ def sending(events: Sequence[Event]) -> Generator[Sequence[Event]]:
     """Around a publish; yields the events as they are to be sent, each with its traceparent."""
     telemetry = _telemetry()
     if telemetry is None:
-        yield events
+        yield [e if e.traceparent else replace(e, traceparent=new_traceparent()) for e in events]
         return
     with ExitStack() as spans:
         yield [

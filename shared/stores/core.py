@@ -24,9 +24,10 @@ if TYPE_CHECKING:
 Row = dict[str, Any]
 
 _LOCK = "select pg_advisory_xact_lock(hashtextextended(key, 0)) from unnest(%(keys)s::text[]) key"
-_MARK = (
-    "select set_config('sync.origin', 'sync', true), set_config('statement_timeout', '30s', true)"
-)
+_MARK = """
+select set_config('sync.origin', 'sync', true), set_config('statement_timeout', '30s', true),
+       set_config('sync.traceparent', %(trace)s, true)
+"""
 
 
 class CoreDatabase:
@@ -66,7 +67,7 @@ class CoreDatabase:
         """
         with translated(statement), self._pool.connection() as connection:
             with connection.pipeline(), connection.transaction():
-                connection.execute(_MARK)
+                connection.execute(_MARK, {"trace": tracing.here()})
                 if lock:
                     connection.execute(_LOCK, {"keys": sorted(set(lock))})
                 cursor = connection.execute(statement, parameters)

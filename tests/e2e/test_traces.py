@@ -1,0 +1,81 @@
+"""A sign-up and an upload leave one trace each, in a real receiver's hands, and no content."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from infra.local.demo.people import Person
+from shared.events import new_traceparent
+from tests.e2e.conftest import Running, eventually
+from tests.e2e.test_documents_chain import paper, stored
+from tests.e2e.test_users_chain import settled
+
+PHONE, EMAIL = "+919811600077", "traced.person@example.com"
+PERSON = Person("Tracedname", "X", "both", PHONE, EMAIL)
+DRUG = "Traceddrug"
+
+
+def whole(running: Running, trace_id: str, *names: str) -> list[Any] | None:
+    """Return a trace's spans once those of the given names have arrived, else None."""
+    spans = running.collector.trace(trace_id)
+    return spans if set(names) <= {span.name for span in spans} else None
+
+
+def connected(spans: list[Any], root: bytes = b"") -> bool:
+    """Tell whether every span hangs under another of the trace, or under `root`."""
+    ids = {span.span_id for span in spans} | {root}
+    return all(span.parent_span_id in ids for span in spans)
+
+
+def test_a_sign_up_and_an_upload_are_one_trace_each_from_trigger_to_last_store(
+    running: Running,
+) -> None:
+    uid = running.app.sign_up(PERSON)
+    settled(running, uid)
+    row = running.ledger(uid, "store_user")
+    assert row is not None
+    spans = eventually(
+        lambda: whole(
+            running, row["trace_id"], "announce_user", "send user-changed", "process user-changed",
+            "send user-stored", "process user-stored", "process user-mirrored",
+            "identitytoolkit/get_users", "gotrue/create_user", "identitytoolkit/set_claims",
+        )
+    )  # fmt: skip
+    assert connected(spans)
+    (root,) = [span for span in spans if not span.parent_span_id]
+    assert root.name == "announce_user"
+
+    app = new_traceparent()  # as an instrumented app sends it with its request
+    document = paper(uid, DRUG, text=DRUG)
+    running.edge.insert([document], traceparent=app)
+    eventually(lambda: stored(running, document["id"]))
+    spans = eventually(
+        lambda: whole(
+            running, app[3:35], "send document-changed", "process document-changed",
+            "send document-stored", "process document-stored", "embeddings text-embedding-3-small",
+            "BatchGetDocuments", "Commit",
+        )
+    )  # fmt: skip
+    assert connected(spans, bytes.fromhex(app[36:52]))
+    # Both steps that a stored document goes to, each on its own copy of the message.
+    steps = {a.value.string_value for s in spans for a in s.attributes if a.key == "faas.name"}
+    assert steps == {"store_document", "index_document", "notify_document"}
+
+    other = paper(uid, DRUG)
+    running.edge.insert([other])
+    eventually(lambda: stored(running, other["id"]))
+    row = running.ledger(other["id"], "store_document")
+    assert row is not None
+    spans = eventually(
+        lambda: whole(running, row["trace_id"], "send document-changed", "process document-stored")
+    )
+    assert connected(spans)
+
+    names = {metric.name for metric in running.collector.metrics}
+    assert names >= {
+        "messaging.process.duration", "messaging.client.sent.messages", "faas.invoke_duration",
+        "db.client.operation.duration", "rpc.client.call.duration", "healbridge.sync.entities",
+    }  # fmt: skip
+    exported = b"".join(running.collector.bodies)
+    for content in (uid, DRUG, PHONE[1:], EMAIL, "Tracedname", document["id"]):
+        assert content.encode() not in exported
