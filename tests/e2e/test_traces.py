@@ -21,6 +21,13 @@ def whole(running: Running, trace_id: str, *names: str) -> list[Any] | None:
     return spans if set(names) <= {span.name for span in spans} else None
 
 
+def trace_of(running: Running, key: str, step: str) -> str:
+    """Return the trace that the ledger has for an entity in a step."""
+    row = running.ledger(key, step)
+    assert row is not None
+    return row["trace_id"]
+
+
 def connected(spans: list[Any], root: bytes = b"") -> bool:
     """Tell whether every span hangs under another of the trace, or under `root`."""
     ids = {span.span_id for span in spans} | {root}
@@ -32,12 +39,11 @@ def test_a_sign_up_and_an_upload_are_one_trace_each_from_trigger_to_last_store(
 ) -> None:
     uid = running.app.sign_up(PERSON)
     settled(running, uid)
-    row = running.ledger(uid, "store_user")
-    assert row is not None
     spans = eventually(
         lambda: whole(
-            running, row["trace_id"], "announce_user", "send user-changed", "process user-changed",
-            "send user-stored", "process user-stored", "process user-mirrored",
+            running, trace_of(running, uid, "store_user"), "announce_user", "send user-changed",
+            "process user-changed", "send user-stored", "process user-stored",
+            "process user-mirrored",
             "identitytoolkit/get_users", "gotrue/create_user", "identitytoolkit/set_claims",
         )
     )  # fmt: skip
@@ -64,10 +70,9 @@ def test_a_sign_up_and_an_upload_are_one_trace_each_from_trigger_to_last_store(
     other = paper(uid, DRUG)
     running.edge.insert([other])
     eventually(lambda: stored(running, other["id"]))
-    row = running.ledger(other["id"], "store_document")
-    assert row is not None
+    trace_id = trace_of(running, other["id"], "store_document")
     spans = eventually(
-        lambda: whole(running, row["trace_id"], "send document-changed", "process document-stored")
+        lambda: whole(running, trace_id, "send document-changed", "process document-stored")
     )
     assert connected(spans)
 
