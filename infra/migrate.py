@@ -10,11 +10,14 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import json
 import sys
 from pathlib import Path
 from typing import LiteralString, cast
 
 import psycopg
+
+from shared import catalog
 
 ROOT = Path(__file__).parent
 FOLDERS = {"core": ROOT / "core" / "migrations", "supabase": ROOT / "supabase" / "migrations"}
@@ -31,6 +34,22 @@ _NOTE = """
 insert into healbridge_migrations.applied (store, name, sha256)
 values (%(store)s, %(name)s, %(sha256)s)
 """
+# What the catalog no longer has is not waited for any more.
+_CHART = """
+with edge as (
+  select * from jsonb_to_recordset(%(edges)s::jsonb) as e(origin text, kind text, step text)
+), gone as (
+  delete from sync.edges e
+  where not exists (
+    select from edge n where (n.origin, n.kind, n.step) = (e.origin, e.kind, e.step))
+), forgotten as (
+  delete from sync.awaited a
+  where not exists (select from edge n where (n.origin, n.step) = (a.origin, a.step))
+)
+insert into sync.edges (origin, kind, step) select origin, kind, step from edge
+on conflict do nothing
+"""
+_CHARTED = "select to_regclass('sync.edges') is not null"
 _LOCK = "select pg_advisory_lock(hashtextextended('healbridge_migrations', 0))"
 
 
@@ -54,7 +73,14 @@ def migrate(store: str, dsn: str) -> list[str]:
                 continue
             _apply(connection, store, path.name, text, digest)
             applied.append(path.name)
+        _chart(connection, store)
     return applied
+
+
+def _chart(connection: psycopg.Connection, store: str) -> None:
+    """Write into core who forwards to whom: its triggers keep account of what is under way."""
+    if store == "core" and connection.execute(_CHARTED).fetchone() == (True,):
+        connection.execute(_CHART, {"edges": json.dumps(catalog.load().edges())})
 
 
 def _apply(connection: psycopg.Connection, store: str, name: str, text: str, digest: str) -> None:

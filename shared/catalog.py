@@ -38,6 +38,14 @@ class Function:
         """The module that defines its entry point."""
         return f"functions.{self.chain}.{self.name}"
 
+    @property
+    def period_s(self) -> float:
+        """How often its schedule calls it: every n minutes, hourly, or else daily."""
+        minute, hour = self.trigger["cron"].split()[:2]
+        if minute.startswith("*"):
+            return 60.0 * int(minute[2:] or 1)
+        return 3600.0 if hour == "*" else 86400.0
+
 
 @dataclass(frozen=True, slots=True)
 class Catalog:
@@ -53,7 +61,8 @@ class Catalog:
 
     def announced_by(self, place: str) -> dict[str, str]:
         """
-        Return kind -> topic of the entities whose source is a place: core, supabase or firebase.
+        Return kind -> topic of the entities whose source is a place: core, supabase, firebase
+        (its Auth) or a collection of Firestore (firestore/users).
 
         A topic's `announced_by` is the one declaration by which a kind of entity joins the relays,
         resync, repair and the canary.
@@ -63,6 +72,32 @@ class Catalog:
             for name, topic in self.topics.items()
             if topic.get("announced_by") == place
         }
+
+    def edges(self) -> list[dict[str, str]]:
+        """
+        Return who forwards to whom: {"origin", "kind", "step"}. A step forwards entities of any
+        kind ('') to the consumers of what it emits; core's relay, and the function that the product
+        calls, announce those of one kind.
+        """
+        return [
+            {"origin": function.name, "kind": kind, "step": successor.name}
+            for function in self.functions.values()
+            for topic in function.emits
+            if (kind := self._edge_kind(function, topic)) is not None
+            for successor in self.consumers(topic)
+        ]
+
+    def _edge_kind(self, function: Function, topic: str) -> str | None:
+        """Return '' for a step, a kind for what announces it and records so in core, else None."""
+        if function.topic is not None:
+            return ""
+        recording = {"relay_core_outbox", "receive_announcement"}
+        return str(self.topics[topic]["kind"]) if function.name in recording else None
+
+    def chain_of(self, kind: str) -> tuple[str, ...]:
+        """Return the steps that an entity of a kind may pass, in the catalog's order."""
+        topics = [name for name, topic in self.topics.items() if topic["kind"] == kind]
+        return tuple(step.name for step in self.steps() if step.topic in topics)
 
     def steps(self) -> list[Function]:
         """Return the functions that consume a topic."""

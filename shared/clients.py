@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from shared.embeddings import Embedder
     from shared.events import Event
+    from shared.limits import Limit
     from shared.publisher import Publisher
     from shared.push import Messaging
     from shared.stores.accounts import Accounts
@@ -51,6 +52,18 @@ class Clients:
     def now(self) -> float:
         """Return the time in Unix seconds."""
         return time.time()
+
+    @cached_property
+    def limits(self) -> dict[str, Limit]:
+        """How often one caller may call, by public function."""
+        from shared import catalog
+        from shared.limits import Limit
+
+        return {
+            function.name: Limit(function.limits["requests_per_s"], self.now)
+            for function in catalog.load().functions.values()
+            if function.trigger.get("public")
+        }
 
     @cached_property
     def publisher(self) -> Publisher:

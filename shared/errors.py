@@ -44,12 +44,18 @@ class PermanentError(SyncError):
 
 
 class RequestError(SyncError):
-    """A caller's request breaks a rule. `message` names the field and the rule, never the value."""
+    """
+    A caller's request breaks a rule. `message` names the field and the rule, never the value;
+    `retry_after` is in seconds.
+    """
 
-    def __init__(self, status: int, code: str, message: str) -> None:
+    def __init__(
+        self, status: int, code: str, message: str, *, retry_after: float | None = None
+    ) -> None:
         super().__init__(code)
         self.status = status
         self.message = message
+        self.retry_after = retry_after
 
 
 class SettingMissingError(TransientError):

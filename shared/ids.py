@@ -12,6 +12,14 @@ from uuid import UUID, uuid5
 from shared.errors import PermanentError
 
 
+def is_uuid(text: str) -> bool:
+    """Tell whether a text is a UUID in the form that the stores write."""
+    try:
+        return str(UUID(text)) == text.lower()
+    except ValueError:
+        return False
+
+
 def user_id(namespace: UUID, uid: str) -> str:
     """Return the id of a Firebase user in core `users` and in Supabase auth."""
     return str(uuid5(namespace, f"user/{uid}"))

@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from shared import caller, catalog, clients, log, pauses, tracing, transport
+from shared import caller, catalog, clients, limits, log, pauses, tracing, transport
 from shared.errors import PermanentError, RequestError, TransientError, where
 from shared.events import Ref, decode
 from shared.outcomes import Outcome, Outcomes, unknown_code
@@ -28,6 +28,13 @@ if TYPE_CHECKING:
 Answer = tuple[str, int, dict[str, str]]
 StepWork = Callable[[Batch, "Clients"], Outcomes]
 Endpoint = Callable[["Request", "Clients"], dict[str, Any]]
+
+_OPAQUE = {
+    401: {"error": "unauthorized", "message": "the request does not prove where it comes from"},
+    403: {"error": "forbidden", "message": "the caller may not do this"},
+}
+_rejections = limits.Limit(5)  # lines per second and function: a flood must not become one of lines
+_uncounted: Counter[str] = Counter()
 
 
 def step(work: StepWork) -> Callable[[Request], Answer]:
@@ -93,57 +100,86 @@ def _call(work: StepWork, to: Clients, batch: Batch) -> Outcomes:
 
 
 def endpoint(work: Endpoint) -> Callable[[Request], Answer]:
-    """Make an HTTP entry point: JSON answers, a clear 4xx for a caller's mistake, else a 5xx."""
+    """
+    Make an HTTP entry point: JSON answers, a clear 4xx for a caller's mistake, else a 5xx.
+
+    A function that the catalog calls public admits its callers itself, at a limited rate; any other
+    is for the account that may call it. A stranger learns from no answer what the log knows.
+    """
     name = work.__name__
 
     @functools.wraps(work)
     def entry(request: Request) -> Answer:
         log.quiet_vendors()
+        public = bool(catalog.load().functions[name].trigger.get("public"))
         try:
-            if not catalog.load().functions[name].trigger.get("public"):
+            if public:
+                admit(name, request, clients.current())
+            else:
                 caller.verify(request.headers.get("Authorization", ""), request.host)
             with tracing.invocation(name, request.headers.get("traceparent")):
                 return _json(200, work(request, clients.current()))
         except (Exception, SystemExit) as error:  # noqa: BLE001 - the host outlives any step
-            return _failed(name, error)
+            return _failed(name, error, public=public)
 
     return entry
 
 
-def _failed(name: str, error: BaseException) -> Answer:
+def admit(name: str, request: Request, to: Clients) -> None:
+    """Raise RequestError 429 for a caller of a public function who asks too often."""
+    via = request.headers.get("X-Forwarded-For", "")
+    to.limits[name].admit(limits.address(via, request.remote_addr))
+
+
+def _failed(name: str, error: BaseException, *, public: bool = False) -> Answer:
     """Answer and log what was raised, under the trace in which it was raised."""
     with tracing.resumed(error):
         match error:
+            case RequestError():
+                return reject(name, error)
             case RefusedError():
                 tracing.count(name, error.outcomes)
                 first = error.outcomes[0]
-                code = first.code or "refused"
-                # Our bug, or a fault of others.
-                status = 500 if code.startswith("unknown_") else 503
-                return _refuse(name, code, error.retry_after, status, first.at)
-            case RequestError():
-                return _reject(name, error)
+                code, at, retry_after = first.code or "refused", first.at, error.retry_after
             case TransientError():
-                return _refuse(name, error.code, error.retry_after, 503)
+                code, at, retry_after = error.code, None, error.retry_after
             case _:
-                return _refuse(name, unknown_code(error), None, 500, where(error))
+                code, at, retry_after = unknown_code(error), where(error), None
+        # Our bug, or a fault of others.
+        status = 503 if isinstance(error, TransientError | RefusedError) else 500
+        if code.startswith("unknown_"):
+            status = 500
+        severity = "ERROR" if status == 500 else "WARNING"
+        log.event("refused", severity=severity, step=name, code=code, at=at)
+    said = {"error": "unavailable" if public else code}
+    return _json(429 if retry_after else status, said, retry_after)
 
 
-def _refuse(
-    name: str, code: str, retry_after: float | None, status: int, at: str | None = None
-) -> Answer:
-    severity = "ERROR" if status == 500 else "WARNING"
-    log.event("refused", severity=severity, step=name, code=code, at=at)
-    body, status, headers = _json(429 if retry_after else status, {"error": code})
+def reject(name: str, error: RequestError) -> Answer:
+    """Tell a caller which rule the request breaks; but not what is wrong with its credentials."""
+    note_rejection(name, error)
+    said = _OPAQUE.get(error.status) or {"error": error.code, "message": error.message}
+    return _json(error.status, said, error.retry_after)
+
+
+def note_rejection(name: str, error: RequestError) -> None:
+    """Write a line about a rejection, or count it with the next where there are very many."""
+    if _rejections.take(name):
+        _uncounted[name] += 1
+        return
+    also = _uncounted.pop(name, 0)
+    log.event(
+        "rejected",
+        severity="WARNING",
+        step=name,
+        code=error.code,
+        status=error.status,
+        count=also + 1 if also else None,
+    )
+
+
+def _json(status: int, body: dict[str, Any], retry_after: float | None = None) -> Answer:
+    headers = {"Content-Type": "application/json"}
     if retry_after:
         headers["Retry-After"] = str(round(retry_after) or 1)
-    return body, status, headers
-
-
-def _reject(name: str, error: RequestError) -> Answer:
-    log.event("rejected", severity="WARNING", step=name, code=error.code, status=error.status)
-    return _json(error.status, {"error": error.code, "message": error.message})
-
-
-def _json(status: int, body: dict[str, Any]) -> Answer:
-    return json.dumps(body), status, {"Content-Type": "application/json"}
+    return json.dumps(body), status, headers

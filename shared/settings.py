@@ -27,9 +27,11 @@ FCM_URL               optional: another Cloud Messaging endpoint (the local stac
 GOOGLE_CLOUD_PROJECT  project of the topics and of Firebase
 CALLED_BY             the account that may call this function (required on Cloud Run)
 GOOGLE_KEYS_URL       optional: where the keys of OIDC tokens are fetched
+FIREBASE_KEYS_URL     optional: where the keys of Firebase's tokens are fetched
 OUTBOX_RETENTION_DAYS optional: deleted entities' outbox rows are kept so long, default 30
 REPLAYS_PER_RUN       optional: parked entities that one run of retry_failed replays, default 1000
 REPLAYS_PER_SECOND    optional: and how fast, default 100
+RECONCILE_LISTED_S    optional: seconds between comparisons that list Firestore, default 21600
 CANARY_TRAVEL_S       optional: seconds the canary has for every chain, default 120
 CORE_POOL_SIZE        optional: connections per instance, default 4 (the catalog's concurrency)
 """

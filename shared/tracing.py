@@ -11,18 +11,17 @@ Run samples a tenth of a request per second, and a stranger's header must not de
 
 from __future__ import annotations
 
-import functools
 import os
 import threading
 from contextlib import ExitStack, contextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from shared.events import Event, new_traceparent, traceparent
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Sequence
+    from collections.abc import Generator, Sequence
     from contextlib import AbstractContextManager
 
     from shared.outcomes import Outcome
@@ -103,17 +102,6 @@ def count(name: str, outcomes: Sequence[Outcome]) -> None:
     telemetry = _telemetry()
     if telemetry is not None:
         telemetry.count(name, outcomes)
-
-
-def triggered(work: Callable[..., Any]) -> Callable[..., Any]:
-    """Make a trigger's function the root of a trace."""
-
-    @functools.wraps(work)
-    def entry(event: Any) -> Any:
-        with invocation(work.__name__):
-            return work(event)
-
-    return entry
 
 
 def resumed(error: BaseException) -> AbstractContextManager[None]:

@@ -3,6 +3,8 @@ The webhook's front door: size, signature, form. Pure checks; each failure is a 
 
 The signature is HMAC-SHA256 over "<timestamp>.<raw body>", hex, as `v1=...`; the timestamp is in
 Unix seconds and may be five minutes off. Two secrets may be live while one replaces the other.
+The same request may be sent again for as long: it is only a hint, and a repeat finds nothing to
+announce (docs/decisions/0110-no-memory-of-hints.md).
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ import json
 import time
 from typing import TYPE_CHECKING, Any, cast
 
-from shared.errors import RequestError
+from shared.errors import RequestError, SettingMissingError
 
 if TYPE_CHECKING:
     from flask import Request
@@ -23,6 +25,7 @@ MAX_BODY = 64 * 1024
 TOLERANCE_S = 300
 _OPERATIONS = ("INSERT", "UPDATE", "DELETE")
 _MAX_DEPTH = 8
+_LIVE_SECRETS = 2  # one, and while it is rotated the next
 
 
 def read_body(request: Request) -> bytes:
@@ -54,6 +57,9 @@ def authenticate(headers: Headers, body: bytes, secrets: str) -> None:
     if abs(time.time() - int(stamp)) > TOLERANCE_S:
         raise RequestError(401, "timestamp", "X-HealBridge-Timestamp is too far from now")
     live = [secret.strip() for secret in secrets.split(",") if secret.strip()]
+    if not 1 <= len(live) <= _LIVE_SECRETS:
+        raise SettingMissingError("WEBHOOK_SECRET")
+    # All are compared, whatever the first says, and each in constant time.
     matches = [
         hmac.compare_digest(sign(secret, int(stamp), body).encode(), given.encode())
         for secret in live

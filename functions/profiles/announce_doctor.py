@@ -10,19 +10,15 @@ Gives up:   never: an event that cannot be published is refused and delivered ag
 
 from __future__ import annotations
 
-from typing import Any
-
-from firebase_functions import firestore_fn
-
-from shared import clients, tracing
+from shared import clients
+from shared.announcing import announce
 from shared.doctor_reading import is_profile
-from shared.profile_events import announce
+from shared.firebase_triggers import Written, on_document_written
 
 
-@firestore_fn.on_document_written(document="doctors/{uid}")
-@tracing.triggered
-def announce_doctor(event: firestore_fn.Event[Any]) -> None:
+@on_document_written("doctors")
+def announce_doctor(event: Written) -> None:
     """Publish the doctor's uid and version; not of what the sync itself writes to `doctors`."""
-    document = event.data.after if event.data.after is not None else event.data.before
-    if is_profile(event.params["uid"], document.to_dict() or {}):
-        announce("announce_doctor", "doctor-changed", event, clients.current().publish)
+    if is_profile(event.id, event.fields):
+        publish = clients.current().publish
+        announce("announce_doctor", "doctor-changed", event.id, publish, version=event.version)

@@ -10,16 +10,13 @@ Gives up:   never: an event that cannot be published is refused and delivered ag
 
 from __future__ import annotations
 
-from typing import Any
-
-from firebase_functions import firestore_fn
-
-from shared import clients, tracing
-from shared.profile_events import announce
+from shared import clients
+from shared.announcing import announce
+from shared.firebase_triggers import Written, on_document_written
 
 
-@firestore_fn.on_document_written(document="users/{uid}")
-@tracing.triggered
-def announce_profile(event: firestore_fn.Event[Any]) -> None:
+@on_document_written("users")
+def announce_profile(event: Written) -> None:
     """Publish the profile's uid and version."""
-    announce("announce_profile", "profile-changed", event, clients.current().publish)
+    publish = clients.current().publish
+    announce("announce_profile", "profile-changed", event.id, publish, version=event.version)

@@ -17,10 +17,9 @@ Gives up:   after eight replays by schedule; a body that breaks a rule is answer
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
-from shared import log, settings
+from shared import log, settings, wishes
 from shared.errors import RequestError
 from shared.patient_entities import entities_of
 from shared.replaying import replay
@@ -32,8 +31,7 @@ if TYPE_CHECKING:
 
     from shared.clients import Clients
 
-_TEXTS = ("step", "code", "kind", "uid")
-_FIELDS = {*_TEXTS, "older_s"}
+_FIELDS = {"step": str, "code": str, "kind": str, "uid": str, "older_s": float}
 
 
 @endpoint
@@ -66,21 +64,8 @@ def retry(wanted: dict[str, Any] | None, to: Clients) -> dict[str, Any]:
 
 def read_filter(body: bytes) -> dict[str, Any] | None:
     """Return a request's filter, None for an empty body. Raise 400 or 422."""
-    if not body.strip():
-        return None
-    try:
-        given = json.loads(body)
-    except (ValueError, RecursionError):
-        raise RequestError(400, "not_json", "the body must be JSON") from None
-    if not isinstance(given, dict):
-        raise RequestError(422, "not_object", "the body must be a JSON object")
-    wanted = cast("dict[str, Any]", given)
-    for name in sorted(wanted.keys() - _FIELDS):
-        raise RequestError(422, "unknown_field", f"`{name[:20]}` is none of {sorted(_FIELDS)}")
-    for name in _TEXTS:
-        if not isinstance(wanted.get(name, ""), str):
-            raise RequestError(422, name, f"`{name}` must be a string")
-    older = wanted.get("older_s", 0)
-    if isinstance(older, bool) or not isinstance(older, int | float) or not 0 <= older <= 1e9:
+    wanted = wishes.read(body, _FIELDS)
+    older = (wanted or {}).get("older_s", 0)
+    if not 0 <= older <= 1e9:
         raise RequestError(422, "older_s", "`older_s` must be a number of seconds")
     return wanted

@@ -10,20 +10,12 @@ Gives up:   never; an event lost by the trigger is found by reconciliation
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from shared import clients, firebase_triggers, log, tracing
-from shared.events import Event, Ref
-
-if TYPE_CHECKING:
-    from cloudevents.http import CloudEvent
+from shared import clients
+from shared.announcing import announce
+from shared.firebase_triggers import on_user_created
 
 
-@firebase_triggers.on_user_created
-@tracing.triggered
-def announce_user(event: CloudEvent) -> None:
+@on_user_created
+def announce_user(uid: str) -> None:
     """Publish the created user's uid."""
-    uid = firebase_triggers.user_of(event)["uid"]
-    trace = tracing.continued()
-    clients.current().publish([Event("user-changed", (Ref("user", uid),), trace)])
-    log.event("announced", step="announce_user", count=1, fingerprint=log.fingerprint(uid))
+    announce("announce_user", "user-changed", uid, clients.current().publish)

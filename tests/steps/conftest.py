@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from functools import cache
 from pathlib import Path
 
@@ -10,9 +10,11 @@ import functions_framework
 import pytest
 from flask.testing import FlaskClient
 
-from shared import clients
+from shared import clients, runtime
 from shared.events import Event, Ref, new_traceparent
+from shared.limits import Limit
 from tests.memory.clients import MemoryClients
+from tests.steps.google import Google, serving
 
 MAIN = Path(__file__).parents[2] / "main.py"
 Send = Callable[..., None]
@@ -38,9 +40,17 @@ def _send(to: MemoryClients) -> Send:
 def _http(to: MemoryClients, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], FlaskClient]:
     """Return a function's own web server, as functions-framework serves it when deployed."""
     monkeypatch.setattr(clients, "_current", to)
+    monkeypatch.setattr(runtime, "_rejections", Limit(5))  # other tests may have used it up
     return _server
 
 
 @cache
 def _server(name: str) -> FlaskClient:
     return functions_framework.create_app(name, str(MAIN), "http").test_client()
+
+
+@pytest.fixture(name="google")
+def _google() -> Generator[Google]:
+    """Google's public keys on a loopback server, and a signer with them."""
+    with serving() as google:
+        yield google

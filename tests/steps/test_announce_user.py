@@ -10,7 +10,7 @@ from cloudevents.http import CloudEvent
 
 from functions.users.announce_user import announce_user
 from shared import clients, firebase_triggers
-from shared.errors import PermanentError, TransientError
+from shared.errors import TransientError
 from shared.events import Ref
 from tests.memory import faults
 from tests.memory.clients import MemoryClients
@@ -56,11 +56,29 @@ def test_nothing_but_the_uid_is_announced_or_logged(
     assert attributes.keys() == {"traceparent"}
 
 
-@pytest.mark.parametrize("data", [None, {}, {"value": {}}, {"value": {"uid": ""}}, {"uid": 7}, []])
-def test_an_event_without_a_uid_is_refused_by_name(to: MemoryClients, data: Any) -> None:
-    with pytest.raises(PermanentError, match="auth_event_without_uid"):
-        announce_user(event(data))
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [
+        *[(bad, "auth_event_without_uid") for bad in (None, {}, {"value": {}}, {"uid": 7}, [])],
+        ({"value": {"uid": ""}}, "auth_event_without_uid"),
+        ({"uid": "u" * 129}, "event_ref_key"),
+        ({"uid": "two words"}, "event_ref_key"),
+    ],
+)
+def test_an_event_without_a_uid_is_named_in_the_log_and_not_asked_for_again(
+    to: MemoryClients, capsys: pytest.CaptureFixture[str], data: Any, code: str
+) -> None:
+    announce_user(event(data))
     assert to.bus.published == []
+    line = json.loads(capsys.readouterr().out)
+    assert (line["severity"], line["message"], line["code"]) == ("ERROR", "unreadable", code)
+
+
+def test_an_unexpected_error_leaves_without_its_text(to: MemoryClients) -> None:
+    faults.fail(to.bus, "bus.publish user-changed", RuntimeError("asha@example.com"))
+    with pytest.raises(TransientError, match=r"^unknown_runtimeerror$") as raised:
+        announce_user(event({"value": USER}))
+    assert raised.value.__suppress_context__
 
 
 def test_a_failed_publication_is_raised_to_the_trigger(to: MemoryClients) -> None:
@@ -73,4 +91,4 @@ def test_the_emulator_finds_the_trigger_in_the_manifest() -> None:
     endpoint = announce_user.__firebase_endpoint__  # pyright: ignore[reportFunctionMemberAccess]
     assert endpoint.entryPoint == "announce_user"
     assert endpoint.eventTrigger["eventType"] == "google.firebase.auth.user.v2.created"
-    assert firebase_triggers.user_of(event(USER)) == USER
+    assert firebase_triggers.user_of(event(USER)) == "u1"

@@ -88,13 +88,16 @@ def test_an_upload_whose_announcement_failed_is_announced_after_its_lease(
 ) -> None:
     (ref,) = upload(to, 1)
     faults.fail(to.bus, "bus.publish document-changed", TransientError("publish_failed"))
-    assert hint(ref.key) == (503, {"error": "publish_failed"})
+    assert hint(ref.key) == (503, {"error": "unavailable"})
     assert hint(ref.key) == (200, {"announced": 0})
     to.memory_supabase.outbox.expire_leases()
     assert hint(ref.key) == (200, {"announced": 1})
 
 
-def test_a_supabase_that_is_away_is_answered_503(to: MemoryClients, hint: Hint) -> None:
+def test_a_supabase_that_is_away_is_answered_503_and_the_log_says_why(
+    to: MemoryClients, hint: Hint, capsys: pytest.CaptureFixture[str]
+) -> None:
     away = TransientError("supabase_unreachable")
     faults.fail(to.memory_supabase, "supabase_outbox.claim", away)
-    assert hint("x") == (503, {"error": "supabase_unreachable"})
+    assert hint("x") == (503, {"error": "unavailable"})
+    assert "supabase_unreachable" in capsys.readouterr().out

@@ -17,6 +17,7 @@ from tests.memory.clients import MemoryClients
 SECRET = "the live secret"
 HINT = {"type": "INSERT", "schema": "public", "table": "documents", "count": 1, "ids": ["d1"]}
 Post = Callable[..., TestResponse]
+Refused = Callable[[TestResponse], tuple[int, str]]
 
 
 @pytest.fixture(autouse=True)
@@ -46,15 +47,27 @@ def _post(http: Callable[[str], FlaskClient]) -> Post:
     return post
 
 
-def refused(to: MemoryClients, answer: TestResponse) -> tuple[int, str]:
-    """Return status and code of a refusal, which must name the problem and publish nothing."""
-    assert to.bus.published == []
-    assert to.memory_supabase.outbox.unsent()
-    assert answer.content_type == "application/json"
-    body = answer.get_json()
-    assert body.keys() == {"error", "message"}
-    assert body["message"]
-    return answer.status_code, body["error"]
+@pytest.fixture(name="refused")
+def _refused(to: MemoryClients, capsys: pytest.CaptureFixture[str]) -> Refused:
+    """
+    Return a check of a refusal: status and code that the log has. The answer must name a problem
+    of form, must not say what is wrong with a signature, and nothing may be announced.
+    """
+
+    def refused(answer: TestResponse) -> tuple[int, str]:
+        assert to.bus.published == []
+        assert to.memory_supabase.outbox.unsent()
+        assert answer.content_type == "application/json"
+        line = json.loads(capsys.readouterr().out.splitlines()[-1])
+        body = answer.get_json()
+        assert body.keys() == {"error", "message"}
+        assert body["message"]
+        secretive = answer.status_code == 401
+        assert body["error"] == ("unauthorized" if secretive else line["code"])
+        assert line["status"] == answer.status_code
+        return answer.status_code, line["code"]
+
+    return refused
 
 
 def test_a_signed_hint_is_let_in(to: MemoryClients, post: Post) -> None:
@@ -71,61 +84,78 @@ def test_either_of_two_live_secrets_lets_in(
     assert post().status_code == 200
 
 
-def test_a_retired_secret_lets_nobody_in(to: MemoryClients, post: Post) -> None:
-    assert refused(to, post(secret="the last")) == (401, "signature")
+@pytest.mark.parametrize("live", [",", " , ", "one,two,three"])
+def test_no_secret_or_more_than_two_is_our_mistake_and_lets_nobody_in(
+    to: MemoryClients, post: Post, monkeypatch: pytest.MonkeyPatch, live: str
+) -> None:
+    monkeypatch.setenv("WEBHOOK_SECRET", live)
+    assert post(secret="one").status_code == 503
+    assert to.bus.published == []
+
+
+def test_a_request_sent_again_within_its_time_announces_nothing_more(
+    to: MemoryClients, post: Post
+) -> None:
+    answers = [post().get_json() for _ in range(3)]
+    assert answers == [{"announced": 1}, {"announced": 0}, {"announced": 0}]
+    assert len(to.bus.published) == 1
+
+
+def test_a_retired_secret_lets_nobody_in(refused: Refused, post: Post) -> None:
+    assert refused(post(secret="the last")) == (401, "signature")
 
 
 @pytest.mark.parametrize("signature", ["", "v1=", "v1=00", "nonsense", "v1=\u00e9", None])
 def test_a_missing_or_bad_signature_is_refused(
-    to: MemoryClients, post: Post, signature: str | None
+    refused: Refused, post: Post, signature: str | None
 ) -> None:
     answer = post(headers={"X-HealBridge-Signature": signature})
-    assert refused(to, answer) == (401, "signature")
+    assert refused(answer) == (401, "signature")
 
 
-def test_a_signature_of_another_body_is_refused(to: MemoryClients, post: Post) -> None:
+def test_a_signature_of_another_body_is_refused(refused: Refused, post: Post) -> None:
     stamp = int(time.time())
     other = webhook.sign(SECRET, stamp, b"{}")
     answer = post(headers={"X-HealBridge-Signature": other, "X-HealBridge-Timestamp": str(stamp)})
-    assert refused(to, answer) == (401, "signature")
+    assert refused(answer) == (401, "signature")
 
 
-def test_a_signature_with_another_timestamp_is_refused(to: MemoryClients, post: Post) -> None:
+def test_a_signature_with_another_timestamp_is_refused(refused: Refused, post: Post) -> None:
     answer = post(headers={"X-HealBridge-Timestamp": str(int(time.time()) - 7)})
-    assert refused(to, answer) == (401, "signature")
+    assert refused(answer) == (401, "signature")
 
 
 @pytest.mark.parametrize("age_s", [webhook.TOLERANCE_S + 5, -webhook.TOLERANCE_S - 5])
-def test_an_old_or_future_request_is_refused(to: MemoryClients, post: Post, age_s: int) -> None:
-    assert refused(to, post(age_s=age_s)) == (401, "timestamp")
+def test_an_old_or_future_request_is_refused(refused: Refused, post: Post, age_s: int) -> None:
+    assert refused(post(age_s=age_s)) == (401, "timestamp")
 
 
 @pytest.mark.parametrize("stamp", ["", "yesterday", "-1", "1e9", "9" * 13, "\u0663", None])
 def test_a_timestamp_that_is_no_unix_time_is_refused(
-    to: MemoryClients, post: Post, stamp: str | None
+    refused: Refused, post: Post, stamp: str | None
 ) -> None:
     answer = post(headers={"X-HealBridge-Timestamp": stamp})
-    assert refused(to, answer) == (401, "timestamp")
+    assert refused(answer) == (401, "timestamp")
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "PATCH"])
-def test_another_method_is_refused(to: MemoryClients, post: Post, method: str) -> None:
-    assert refused(to, post(method=method)) == (405, "method_not_allowed")
+def test_another_method_is_refused(refused: Refused, post: Post, method: str) -> None:
+    assert refused(post(method=method)) == (405, "method_not_allowed")
 
 
 @pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "", None])
-def test_another_content_type_is_refused(to: MemoryClients, post: Post, kind: str | None) -> None:
-    assert refused(to, post(headers={"Content-Type": kind})) == (415, "content_type")
+def test_another_content_type_is_refused(refused: Refused, post: Post, kind: str | None) -> None:
+    assert refused(post(headers={"Content-Type": kind})) == (415, "content_type")
 
 
 @pytest.mark.parametrize("size", [webhook.MAX_BODY + 1, 10 * 1024 * 1024, 11 * 1024 * 1024])
-def test_a_large_body_is_refused(to: MemoryClients, post: Post, size: int) -> None:
-    assert refused(to, post(b" " * size)) == (413, "body_too_large")
+def test_a_large_body_is_refused(refused: Refused, post: Post, size: int) -> None:
+    assert refused(post(b" " * size)) == (413, "body_too_large")
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"\xff", b"[" * 60_000, b'{"type":}'])
-def test_a_body_that_is_no_json_is_refused(to: MemoryClients, post: Post, body: bytes) -> None:
-    assert refused(to, post(body)) == (400, "not_json")
+def test_a_body_that_is_no_json_is_refused(refused: Refused, post: Post, body: bytes) -> None:
+    assert refused(post(body)) == (400, "not_json")
 
 
 @pytest.mark.parametrize(
@@ -148,9 +178,9 @@ def test_a_body_that_is_no_json_is_refused(to: MemoryClients, post: Post, body: 
     ],
 )
 def test_a_hint_that_breaks_the_form_is_told_which_field(
-    to: MemoryClients, post: Post, body: Any, code: str
+    refused: Refused, post: Post, body: Any, code: str
 ) -> None:
-    assert refused(to, post(body)) == (422, code)
+    assert refused(post(body)) == (422, code)
 
 
 def test_a_refusal_repeats_nothing_of_what_was_sent(to: MemoryClients, post: Post) -> None:
@@ -166,6 +196,6 @@ def test_without_a_secret_nobody_is_let_in_and_nothing_is_lost(
     answer = post()
     assert (answer.status_code, answer.get_json()) == (
         503,
-        {"error": "setting_missing_webhook_secret"},
+        {"error": "unavailable"},
     )
     assert to.bus.published == []

@@ -43,6 +43,28 @@ create table sync.journal (
 create index journal_entity on sync.journal (kind, key, id);
 create index journal_trace on sync.journal (trace_id);
 
+-- Who forwards to whom: infra/migrate.py writes it from shared/catalog.json. The origin is the
+-- function that forwards or announces; an announcement is of one kind, a step forwards any ('').
+create table sync.edges (
+  origin text not null,
+  kind text not null default '',
+  step text not null,
+  since timestamptz not null default now(),
+  primary key (origin, kind, step)
+);
+
+-- Entities that were announced or forwarded to a step which has not recorded them since. One that is
+-- forwarded once more keeps its place in the queue. Kept by triggers: 0080_progress.sql.
+create table sync.awaited (
+  kind text not null,
+  key text not null,
+  step text not null,
+  origin text not null,
+  since timestamptz not null default now(),
+  primary key (kind, key, step)
+);
+create index awaited_oldest on sync.awaited (step, since);
+
 create table sync.conflicts (
   id bigint generated always as identity primary key,
   kind text not null,

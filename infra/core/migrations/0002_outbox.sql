@@ -83,7 +83,8 @@ begin
   return null;
 end $$;
 
--- Lease up to p_limit unsent rows for p_lease_s seconds under the caller's token.
+-- Lease up to p_limit unsent rows for p_lease_s seconds under the caller's token. They are awaited
+-- by their first steps from now on, not from their announcement: that may be heard before it returns.
 create function sync.claim_outbox(p_token uuid, p_limit integer, p_lease_s integer)
 returns table (kind text, key text, version bigint, traceparent text)
 language sql set search_path = '' as $$
@@ -91,12 +92,20 @@ language sql set search_path = '' as $$
     select o.kind, o.key from sync.outbox o
     where o.sent_at is null and (o.lease_until is null or o.lease_until < now())
     order by o.changed_at limit p_limit for update skip locked
+  ), claimed as (
+    update sync.outbox o
+    set lease_until = now() + make_interval(secs => p_lease_s), lease_token = p_token,
+        attempts = o.attempts + 1
+    from due where o.kind = due.kind and o.key = due.key
+    returning o.kind, o.key, o.version, o.traceparent
+  ), awaited as (
+    insert into sync.awaited (kind, key, step, origin)
+    select c.kind, c.key, e.step, e.origin
+    from claimed c join sync.edges e on e.origin = 'relay_core_outbox' and e.kind = c.kind
+    order by 1, 2, 3
+    on conflict do nothing
   )
-  update sync.outbox o
-  set lease_until = now() + make_interval(secs => p_lease_s), lease_token = p_token,
-      attempts = o.attempts + 1
-  from due where o.kind = due.kind and o.key = due.key
-  returning o.kind, o.key, o.version, o.traceparent
+  select c.kind, c.key, c.version, c.traceparent from claimed c
 $$;
 
 -- Mark as sent what the token still holds at the version that was announced. A row that changed

@@ -102,12 +102,12 @@ begin
   execute format(
     'with page as ('
     '  select at, key, canonical from sync.%1$I where $2 is null or at > $2::%2$s'
-    '  order by at limit $3'
+    '  order by at fetch first ($3) rows with ties'
     '), summed as ('
     '  select sync.bucket(key, $1) as bucket, count(*) as rows, bit_xor(sync.hash64(canonical)) as x'
     '  from page group by 1'
     ') select jsonb_build_object('
-    '    ''after'', case when (select count(*) from page) = $3'
+    '    ''after'', case when (select count(*) from page) >= $3'
     '             then (select at::text from page order by at desc limit 1) end,'
     '    ''rows'', (select count(*) from page),'
     '    ''buckets'', coalesce((select jsonb_agg(jsonb_build_array(bucket, rows, x)) from summed), ''[]''))',
@@ -128,9 +128,9 @@ begin
     'with page as ('
     '  select at, entity, key, canonical from sync.%1$I'
     '  where ($3 is null or at > $3::%2$s) and sync.bucket(key, $1) = any ($2)'
-    '  order by at limit $4'
+    '  order by at fetch first ($4) rows with ties'
     ') select jsonb_build_object('
-    '    ''after'', case when (select count(*) from page) = $4'
+    '    ''after'', case when (select count(*) from page) >= $4'
     '             then (select at::text from page order by at desc limit 1) end,'
     '    ''rows'', coalesce((select jsonb_agg(jsonb_build_array(entity, key, sync.hash64(canonical)))'
     '                      from page), ''[]''))',
