@@ -26,6 +26,7 @@ class Function:
     trigger: Mapping[str, Any]
     emits: tuple[str, ...]
     secrets: tuple[str, ...]
+    core_role: str | None  # whose connection string its CORE_DSN is: infra/core/rights.sql
     limits: Mapping[str, Any]
 
     @property
@@ -73,6 +74,10 @@ class Catalog:
             if topic.get("announced_by") == place
         }
 
+    def core_roles(self) -> list[str]:
+        """Return the roles that functions have in core, each once."""
+        return sorted({f.core_role for f in self.functions.values() if f.core_role})
+
     def edges(self) -> list[dict[str, str]]:
         """
         Return who forwards to whom: {"origin", "kind", "step"}. A step forwards entities of any
@@ -108,7 +113,7 @@ class Catalog:
 def load() -> Catalog:
     """Read the catalog once per process."""
     raw = json.loads(PATH.read_text(encoding="utf-8"))
-    own = {"chain", "trigger", "emits", "secrets"}
+    own = {"chain", "trigger", "emits", "secrets", "core_role"}
     functions = {
         name: Function(
             name=name,
@@ -116,6 +121,7 @@ def load() -> Catalog:
             trigger=entry["trigger"],
             emits=tuple(entry["emits"]),
             secrets=tuple(entry["secrets"]),
+            core_role=entry.get("core_role"),
             limits=raw["defaults"] | {k: v for k, v in entry.items() if k not in own},
         )
         for name, entry in raw["functions"].items()

@@ -39,6 +39,7 @@ class Outcome:
     retry_after: float | None = None
     exhausted: bool = False  # parked because its deliveries ran out, not because it can never work
     at: str | None = field(default=None, compare=False)  # where an unknown error came from; to log
+    digest: int | None = None  # hash64 of what was written, for reconciliation
 
 
 @dataclass(frozen=True, slots=True)

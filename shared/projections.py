@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from shared import ids
-from shared.models import Account
+from shared.models import Account, Document
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -95,6 +95,12 @@ def account_row(account: Account) -> Row:
     admitted = account.claims.get("role") == "authenticated"
     fields = [account.email, account.phone, account.verified, admitted, True]
     return canonical_row(account.uid, account.uid, fields)
+
+
+def mirror_digest(document: Document) -> int:
+    """Return the hash of what a mirror shows and core has no column for."""
+    shown = [document.file_url, document.text, document.revoked]
+    return hash64(json.dumps(shown, ensure_ascii=False))
 
 
 def canonical_row(entity: str, key: str, fields: Sequence[object]) -> Row:

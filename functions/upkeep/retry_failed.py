@@ -1,11 +1,12 @@
 """
-Replay parked entities.
+Replay parked entities, and look into open conflicts again.
 
 On:         schedule (empty body), or a person's POST: {"step", "code", "kind", "older_s", "uid"},
             each optional; {} means all that is parked
 Does:       delivers each entity once more to the step that parked it. By schedule only what ran out
             of deliveries and has rested: ten minutes, doubling to a day, eight times. What can
-            never work waits for a person or a change of its source
+            never work waits for a person or a change of its source. By schedule also what has an
+            open conflict, when the holder of the value has moved, and every six hours
 Emits:      the topics that steps consume: user-changed, user-stored, user-mirrored,
             profile-changed, doctor-changed, document-changed, document-stored,
             prescription-changed, prescription-pdf-copied, prescription-mirrored,
@@ -20,6 +21,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from shared import log, settings, wishes
+from shared.conflict_sweep import look_again
 from shared.errors import RequestError
 from shared.patient_entities import entities_of
 from shared.replaying import replay
@@ -31,13 +33,24 @@ if TYPE_CHECKING:
 
     from shared.clients import Clients
 
+_CONFLICT_REST_S = 6 * 3600
+_CONFLICTS_PER_RUN = 1000
 _FIELDS = {"step": str, "code": str, "kind": str, "uid": str, "older_s": float}
 
 
 @endpoint
 def retry_failed(request: Request, to: Clients) -> dict[str, Any]:
-    """Replay; return {"retried", "failed"}: delivered once more, and still parked as before."""
-    return retry(read_filter(request.get_data()), to)
+    """
+    Replay; return {"retried", "failed"}: delivered once more, and still parked as before. By
+    schedule also "looked_into", the entities with open conflicts that were announced again.
+    """
+    wanted = read_filter(request.get_data())
+    counts = retry(wanted, to)
+    if wanted is not None:
+        return counts
+    rest_s = settings.positive("CONFLICT_REST_S", _CONFLICT_REST_S)
+    looked = look_again(to.core_conflicts, to.publish, rest_s=rest_s, limit=_CONFLICTS_PER_RUN)
+    return counts | looked
 
 
 def retry(wanted: dict[str, Any] | None, to: Clients) -> dict[str, Any]:

@@ -131,6 +131,9 @@ DAMAGE: dict[str, tuple[str, Callable[[RealStores], object], str, str]] = {
     "a medicine that went from core": (
         "documents", lambda to: to.at_core("delete from medications where document_id = %(id)s",
                                            id=DOC[0]), "stale", DOC[0]),
+    "a medicine whose strength was edited in core": (
+        "documents", lambda to: to.at_core("update medications set strength = '50 mg' where"
+                                           " document_id = %(id)s", id=DOC[0]), "stale", DOC[0]),
     "an upload changed past its trigger": (
         "documents", lambda to: to.at_supabase("update documents set text = 'y' where id = %(id)s",
                                                id=DOC[2]), "stale", DOC[2]),
@@ -140,6 +143,18 @@ DAMAGE: dict[str, tuple[str, Callable[[RealStores], object], str, str]] = {
     "a mirror that was edited": (
         "prescriptions", lambda to: to.at_supabase(
             "update documents set structured_json = '{}' where id = %(id)s", id=mirror("rx1")),
+        "stale", "rx1"),
+    "a mirror's text that was edited": (
+        "prescriptions", lambda to: to.at_supabase(
+            "update documents set text = text || 'x' where id = %(id)s", id=mirror("rx2")),
+        "stale", "rx2"),
+    "a mirror whose file is another": (
+        "prescriptions", lambda to: to.at_supabase(
+            "update documents set file_url = 'documents/other.pdf' where id = %(id)s",
+            id=mirror("rx2")), "stale", "rx2"),
+    "a mirror that was hidden past the sync": (
+        "prescriptions", lambda to: to.at_supabase(
+            "update documents set revoked_at = now() where id = %(id)s", id=mirror("rx1")),
         "stale", "rx1"),
     "a chunk that went": (
         "prescriptions", lambda to: to.at_supabase("delete from rag_chunks where document_id ="
@@ -352,6 +367,11 @@ def called(name: str, to: RealStores, monkeypatch: pytest.MonkeyPatch) -> FlaskC
     monkeypatch.setattr(clients, "_current", to)
     source = str(REPOSITORY / "main.py")
     return functions_framework.create_app(name, source, "http").test_client()
+
+
+def test_a_medications_start_and_reminders_are_the_patients_own(agreed: RealStores) -> None:
+    agreed.at_core("update medications set reminders_enabled = true, start_date = '2026-01-01'")
+    assert drift(agreed, "documents") == set()
 
 
 def test_a_copy_that_nobody_should_see_is_reported_and_removed_on_order(agreed: RealStores) -> None:

@@ -77,15 +77,24 @@ left join public.doctors d on d.user_id = u.id
 where u.firebase_uid is not null
   and (sync.normal_email(u.email) is not null or sync.normal_phone(u.phone) is not null);
 
+-- What a medication says: all but what is the patient's own, its start and its reminders.
+create function sync.medication_digest(p jsonb) returns bigint
+language sql immutable strict parallel safe as $$
+  select sync.hash64(jsonb_build_array(p -> 'name', p -> 'strength', p -> 'form', p -> 'frequency',
+    p -> 'route', p -> 'duration_days')::text)
+$$;
+
 -- Core documents against uploads: their content, the version that was stored, and whether the
--- medications are those that were read then.
+-- medications are those that were read then, word for word.
 create view sync.projection_documents as
 select d.id as at, d.id as entity, d.id as key,
        jsonb_build_array(d.id, u.firebase_uid, d.type::text, d.file_url, d.text,
          sync.canonical_json(d.structured_json), d.ocr_confidence,
          to_char(d.created_at, 'YYYY-MM-DD HH24:MI:SS.MS'), coalesce(l.source_version, 0),
-         array(select m.id from public.medications m where m.document_id = d.id order by m.id)
-           = array(select r.medication_id from sync.medication_readings r
+         array(select row (m.id, sync.medication_digest(to_jsonb(m)), m.patient_id = d.patient_id)::text
+               from public.medications m where m.document_id = d.id order by m.id)
+           = array(select row (r.medication_id, r.digest, true)::text
+                   from sync.medication_readings r
                    where r.document_id = d.id order by r.medication_id)
        )::text as canonical
 from public.documents d
@@ -95,15 +104,18 @@ left join sync.ledger l on l.kind = 'document' and l.key = d.id and l.step = 'st
 
 -- Core prescriptions against their mirrors. A mirror's id is derived with a secret that SQL does not
 -- have; but it carries the version of core that it shows, which one sequence gives and cannot tie.
+-- Its text and file are made in Python: the step that writes them notes their digest.
 create view sync.projection_prescriptions as
 select r.id as at, r.id as entity, coalesce(o.version, 0)::text as key,
        jsonb_build_array(coalesce(o.version, 0)::text, u.firebase_uid,
-         coalesce(sync.canonical_json(r.summary_json), '{}'), true)::text as canonical
+         coalesce(sync.canonical_json(r.summary_json), '{}'), true, l.digest)::text as canonical
 from public.prescriptions r
 join public.appointments a on a.id = r.appointment_id
 join public.patients p on p.id = a.patient_id
 join public.users u on u.id = p.user_id
 left join sync.outbox o on o.kind = 'prescription' and o.key = r.id
+left join sync.ledger l
+  on l.kind = 'prescription' and l.key = r.id and l.step = 'mirror_prescription'
 where u.firebase_uid is not null;
 
 -- The type of a projection's paging column, so that its index is used.

@@ -61,8 +61,8 @@ select d.id as at, d.id::text as entity, d.id::text as key,
          d.version, true)::text as canonical
 from public.documents d where d.origin = 'upload';
 
--- Mirrors, by the version of core that they show, with a set of chunks that is whole. A revoked one
--- has none; the column is read through JSON because a project may be without it.
+-- Mirrors, by the version of core that they show, with a set of chunks that is whole (a revoked one
+-- has none), and the digest of file and text.
 create view sync.projection_prescriptions as
 select d.id as at, d.id::text as entity, coalesce(d.source_version, 0)::text as key,
        jsonb_build_array(coalesce(d.source_version, 0)::text, d.patient_id,
@@ -70,7 +70,8 @@ select d.id as at, d.id::text as entity, coalesce(d.source_version, 0)::text as 
          coalesce(
            (select count(c.chunk_index) = max(c.chunk_index) + 1 and bool_and(c.patient_id = d.patient_id)
             from public.rag_chunks c where c.document_id = d.id),
-           to_jsonb(d) ->> 'revoked_at' is not null)
+           d.revoked_at is not null),
+         sync.hash64(jsonb_build_array(d.file_url, d.text, d.revoked_at is not null)::text)
        )::text as canonical
 from public.documents d where d.origin = 'core';
 
