@@ -63,7 +63,7 @@ def _announce(stack: Stack) -> None:
     facts = stack.describe()
     width = max(len(name) for name in facts)
     for name, value in facts.items():
-        if name != "pids":
+        if name not in {"pids", "settings"}:
             print(f"{name:{width}}  {value}")
     print(f"\nAll of this is in {os.path.relpath(stack.options.stack_file)}. Ctrl-C ends it.")
     sys.stdout.flush()

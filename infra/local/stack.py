@@ -304,6 +304,7 @@ class Stack:
             "documents_bucket": DOCUMENTS_BUCKET,
             "id_namespace": self._namespace,
             "logs": str(self._logs),
+            "settings": self.settings(),
             "pids": self.supervisor.pids() | {"stack": os.getpid()},
         }
 
