@@ -50,6 +50,12 @@ def on_user_created(work: Callable[[str], None]) -> EventEntry:
     return _background(work, user_of, trigger)
 
 
+def on_user_deleted(work: Callable[[str], None]) -> EventEntry:
+    """Run on every account deleted, not for those deleted in bulk: no event. Gives the uid."""
+    trigger = {"eventType": "google.firebase.auth.user.v2.deleted", "eventFilters": {}}
+    return _background(work, user_of, trigger)
+
+
 def on_document_written(collection: str) -> Callable[[Callable[[Written], None]], EventEntry]:
     """Run on every document of a collection that is made, changed or deleted."""
     trigger: dict[str, Any] = {

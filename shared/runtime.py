@@ -14,7 +14,17 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from shared import caller, catalog, clients, limits, log, pauses, tracing, transport
+from shared import (
+    caller,
+    catalog,
+    clients,
+    limits,
+    log,
+    pauses,
+    tombstones,
+    tracing,
+    transport,
+)
 from shared.errors import PermanentError, RequestError, TransientError, where
 from shared.events import Ref, decode
 from shared.outcomes import Outcome, Outcomes, unknown_code
@@ -73,15 +83,9 @@ def deliver(
         return [unreadable]
     with tracing.delivery(name, message, event) as event:
         pauses.respect(name, event, message.attempt, to.ledger, to.now())
-        runner = Runner(
-            name,
-            function.emits,
-            functools.partial(_call, work, to),
-            publish=to.publish,
-            record=to.ledger.record,
-            now=to.now,
-        )
-        outcomes = runner.run(event)
+        living, outcomes = tombstones.refuse(name, event, to.core_tombstones, to.ledger.record)
+        if living.refs:
+            outcomes = outcomes + _runner(name, function, work, to).run(living)
         _tell(name, outcomes, ms=round((time.monotonic() - began) * 1000))
     return outcomes
 
@@ -93,6 +97,17 @@ def _tell(name: str, outcomes: Sequence[Outcome], ms: int) -> None:
     counts: dict[str, Any] = dict(Counter(outcome.state for outcome in outcomes))
     log.event("delivered", step=name, count=len(outcomes), **counts, ms=ms)
     tracing.count(name, outcomes)
+
+
+def _runner(name: str, function: catalog.Function, work: StepWork, to: Clients) -> Runner:
+    return Runner(
+        name,
+        function.emits,
+        functools.partial(_call, work, to),
+        publish=to.publish,
+        record=to.ledger.record,
+        now=to.now,
+    )
 
 
 def _call(work: StepWork, to: Clients, batch: Batch) -> Outcomes:

@@ -15,6 +15,7 @@ import typer
 from infra.command import (
     conflicts,
     doctor,
+    erase,
     lineage,
     migrate,
     parked,
@@ -64,6 +65,7 @@ app.command("parked")(answering(parked.parked))
 app.command("retry")(answering(retry.retry))
 app.command("reconcile")(answering(reconcile.reconcile))
 app.command("migrate")(answering(migrate.migrate))
+app.command("erase")(answering(erase.erase))
 app.command("doctor")(answering(doctor.doctor))
 
 _resync = typer.Typer(help="Announce entities of a kind again.", no_args_is_help=True)
@@ -80,4 +82,4 @@ app.add_typer(_conflicts, name="conflicts")
 def main() -> None:
     """Run; a reader that went away (`| head`) is no error."""
     with contextlib.suppress(BrokenPipeError):
-        app()
+        app(prog_name="healbridge-sync")
