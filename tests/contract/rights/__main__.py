@@ -19,12 +19,15 @@ def main(store: str) -> None:
     """Make the database anew, and print its matrix."""
     of = {"core": test_core, "supabase": test_supabase}[store]
     nobody = list(of.ROLES)[-1]
-    with databases() as running, getattr(running, store)() as dsn:
-        with psycopg.connect(dsn) as connection:
-            connection.execute(f"create role {nobody}".encode())
-            functions = test_core.WITH_FUNCTIONS if store == "core" else of.SCHEMAS
-            matrix = granted(connection, of.ROLES, of.SCHEMAS, functions)
-            print(text(matrix, list(of.ROLES.values())), end="")
+    functions = test_core.WITH_FUNCTIONS if store == "core" else of.SCHEMAS
+    with (
+        databases() as running,
+        getattr(running, store)() as dsn,
+        psycopg.connect(dsn) as connection,
+    ):
+        connection.execute(f"create role {nobody}".encode())
+        matrix = granted(connection, of.ROLES, of.SCHEMAS, functions)
+        print(text(matrix, list(of.ROLES.values())), end="")
 
 
 if __name__ == "__main__":
