@@ -64,9 +64,11 @@ class CoreDatabase:
 
         Lock and statement travel in one round trip (a pipeline) but are two statements: the second
         takes its snapshot after the lock is held, so it sees what a racing step has just committed.
+        What a pipeline holds up to its end is one transaction to PostgreSQL, with no begin and
+        commit: those, and psycopg's `transaction`, would wait for four answers more.
         """
         with translated(), self._pool.connection() as connection:
-            with connection.pipeline(), connection.transaction():
+            with connection.pipeline():
                 connection.execute(_MARK)
                 if lock:
                     connection.execute(_LOCK, {"keys": sorted(set(lock))})
