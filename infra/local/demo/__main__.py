@@ -1,7 +1,8 @@
 """
 `make demo`: start the local stack, act as the apps do, wait until quiet, compare the stores.
 
-Exits 0 only when nothing disagrees, is parked or is pending, and no erased patient came back. Writes build/demo.json.
+Exits 0 only when nothing disagrees, is parked or is pending, and no erased patient came back.
+Writes build/demo.json.
 """
 
 from __future__ import annotations
