@@ -1,7 +1,8 @@
 """
 `make demo`: start the local stack, act as the apps do, wait until quiet, compare the stores.
 
-Exits 0 only when nothing disagrees, is parked or is pending. Writes build/demo.json.
+Exits 0 only when nothing disagrees, is parked or is pending, and no erased patient came back.
+Writes build/demo.json.
 """
 
 from __future__ import annotations
@@ -20,20 +21,20 @@ from infra.local.demo.changes import amend
 from infra.local.demo.compare import disagreements
 from infra.local.demo.compare_notices import count_pushes, notice_disagreements, rows_of
 from infra.local.demo.compare_search import copied
+from infra.local.demo.erasing import leave, replay, traces, without
 from infra.local.demo.people import papers, people, summary
+from infra.local.demo.quiet import count_open, pending, wait_until_quiet
 from infra.local.demo.stores import Stores, read
 from infra.local.demo.timing import Chain, chains
 from infra.local.demo.visits import Told, make_visits
 from infra.local.processes import StartError, base_environment
 from infra.local.stack import REPOSITORY, Stack
 from infra.local.toolchain import ToolMissingError, say
-from shared import catalog
 from shared.stores.core import CoreDatabase
 from shared.stores.core_progress import CoreProgress
 
 DOCTORS = 3
 RESULT = REPOSITORY / "build" / "demo.json"
-_QUIET_S = 1.5  # unchanged and nothing open for so long: nothing is on its way between two steps
 
 
 def main() -> int:
@@ -57,33 +58,48 @@ def demonstrate(stack: dict[str, Any], patients: int, settings: Mapping[str, str
     progress = CoreProgress(CoreDatabase(stack["core_dsn"]))
 
     def settle() -> dict[str, int]:
-        return wait_until_quiet(lambda: unfinished(progress, stack), timeout_s=60 + patients)
+        return wait_until_quiet(lambda: count_open(progress, stack), timeout_s=60 + patients)
 
     told = act(stack, patients, settle)
     settle()
     told += amend(stack)
     settle()
     decided = claims.decide(stack)
+    settle()
+    leavers = leave(stack)
+    settle()
+    replay(stack, leavers)
     counts = settle()
-    stores = read(stack)
+    left = {person.uid for person in leavers}
+    told = [piece for piece in told if piece[0] not in left]
+    stores = without(read(stack), leavers)
     found = disagreements(stores) + notice_disagreements(stores, told)
     result = _result(stores, patients, found, counts, time.monotonic() - began)
     result |= {"profiles": len(stores.profiles), "conflicts": decided, "drift": drift(settings)}
+    found_again = {person.uid: traces(stack, person) for person in leavers}
+    result |= {"erased_patients": len(leavers), "resurrected": sum(map(bool, found_again.values()))}
     _table(chains(stack))
     for line in found[:20]:
         print(f"  disagrees: {line}")
+    for places in found_again.values():
+        for place in places:
+            print(f"  came back: {place}")
     RESULT.parent.mkdir(exist_ok=True)
     RESULT.write_text(json.dumps(result, indent=2) + "\n")
     undecided = counts["conflicts"]
     agreed = not (
-        undecided or any(result[key] for key in ("disagreements", "parked", "pending", "drift"))
+        undecided
+        or any(
+            result[key] for key in ("disagreements", "parked", "pending", "drift", "resurrected")
+        )
     )
     print(
         f"\n{'The three stores agree.' if agreed else 'The stores do NOT agree.'}"
         f" {result['users']} users, {result['documents']} documents,"
         f" {result['medications']} medications, {result['prescriptions']} prescriptions,"
         f" {result['rag_chunks']} chunks, {result['appointments_shown']} appointments,"
-        f" {result['notifications']} notifications ({result['pushes']} pushes)"
+        f" {result['notifications']} notifications ({result['pushes']} pushes),"
+        f" {result['erased_patients']} patients erased, {result['resurrected']} came back"
         f" in {result['seconds']} s (build/demo.json)"
     )
     return 0 if agreed else 1
@@ -128,39 +144,6 @@ def act(stack: dict[str, Any], patients: int, settle: Callable[[], dict[str, int
     return make_visits(stack, uids, doctors, settle)
 
 
-def unfinished(progress: CoreProgress, stack: dict[str, Any]) -> dict[str, int]:
-    counts = progress.unfinished(catalog.load())
-    import psycopg
-
-    with psycopg.connect(stack["supabase_dsn"]) as connection:
-        row = connection.execute(
-            "select count(*) from sync.outbox where sent_at is null"
-        ).fetchone()
-        counts["unsent"] += int(row[0]) if row else 0
-    with psycopg.connect(stack["core_dsn"]) as connection:
-        row = connection.execute("select count(*) from sync.journal").fetchone()
-        counts["journal"] = int(row[0]) if row else 0
-    return counts
-
-
-def wait_until_quiet(read_counts: Callable[[], dict[str, int]], timeout_s: float) -> dict[str, int]:
-    """Return the counts once nothing is open and nothing has moved for a while, or at the end."""
-    deadline = time.monotonic() + timeout_s
-    last, since, told = read_counts(), time.monotonic(), time.monotonic()
-    while time.monotonic() < deadline:
-        time.sleep(0.2)
-        counts = read_counts()
-        if counts != last:
-            last, since = counts, time.monotonic()
-        pending = counts["unsent"] + counts["retrying"] + counts["lagging"]
-        if not pending and time.monotonic() - since > _QUIET_S:
-            break
-        if time.monotonic() - told > 5:
-            told = time.monotonic()
-            say(f"{pending} pending: {counts}")
-    return last
-
-
 def _wait(condition: Callable[[], bool], timeout_s: float, what: str) -> None:
     deadline = time.monotonic() + timeout_s
     while not condition():
@@ -187,7 +170,7 @@ def _result(
         "pdfs_copied": copied(stores),
         "disagreements": len(found),
         "parked": counts["parked"],
-        "pending": counts["unsent"] + counts["retrying"] + counts["lagging"],
+        "pending": pending(counts),
         "seconds": round(seconds, 1),
     }
 
