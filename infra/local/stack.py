@@ -12,10 +12,11 @@ import os
 import secrets
 import shutil
 import signal
+import socket
 import sys
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -55,6 +56,7 @@ class Options:
     schedule_period_s: float = 1.0  # how long a minute of a cron lasts
     unscheduled: frozenset[str] = frozenset({"run_canary"})  # the stores are empty until one acts
     sign_in_hook: bool = True
+    environment: Mapping[str, str] = field(default_factory=dict[str, str])  # more of the functions'
 
 
 class Stack:
@@ -73,6 +75,7 @@ class Stack:
         folder = self.supervisor.folder
         self.postgres = Postgres("postgres", folder / "postgres", free_port())
         self._ports = {name: free_port() for name in PARTS}
+        self._front = socket.create_server(("127.0.0.1", self._ports["steps"]), backlog=512)
         self._secrets = {
             name: secrets.token_hex(24)
             for name in ("service", "anon", "webhook", "openai", "owner")
@@ -178,8 +181,15 @@ class Stack:
             "SUPABASE_SERVICE_KEY": self._secrets["service"],
             "SUPABASE_ANON_KEY": self._secrets["anon"],
         }
-        self._steps = self._python(
-            "steps", "infra.local.host", env={**self.settings(), "PYTHONPATH": str(REPOSITORY)}
+        front = self._front.fileno()
+        self._steps = Process(
+            "steps",
+            [sys.executable, "-m", "infra.local.host", "--socket", str(front)],
+            log=self._logs / "steps.log",
+            env=base_environment(**self.settings(), PYTHONPATH=str(REPOSITORY)),
+            cwd=REPOSITORY,
+            ready=self.url("steps"),
+            inherits=[front],
         )
         return [
             Process(
@@ -276,6 +286,7 @@ class Stack:
             "PUBSUB_EMULATOR_HOST": f"127.0.0.1:{self._ports['pubsub']}",
             "THREADS": "16",
             **self.firebase.environment(),
+            **self.options.environment,
         }
 
     def describe(self) -> dict[str, Any]:
@@ -303,6 +314,7 @@ class Stack:
             "documents_bucket": DOCUMENTS_BUCKET,
             "id_namespace": self._namespace,
             "logs": str(self._logs),
+            "settings": self.settings(),
             "pids": self.supervisor.pids() | {"stack": os.getpid()},
         }
 
@@ -321,6 +333,7 @@ class Stack:
         if self._scheduler is not None:
             self._scheduler.stop()
         self.supervisor.stop()
+        self._front.close()
         self.options.stack_file.unlink(missing_ok=True)
 
 

@@ -22,9 +22,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from tests.fuzz import world
+from tests.fuzz.environment import ENVIRONMENT
 from tests.fuzz.findings import REPOSITORY, Finding, broken_by
-from tests.fuzz.worker import HANG_S
+from tests.fuzz.worker import FIRST, HANG_S
 
 _AGAIN = 3  # starts of a worker that libFuzzer ended
 _LEFT = {"timeout": "hang", "oom": "memory", "crash": "crash", "leak": "memory"}
@@ -90,6 +90,8 @@ def _work(name: str, seconds: float, folder: Path, module: str) -> dict[str, Any
         if code == 0:
             break
         total["findings"] += _ended(name, code, folder, log)
+        if FIRST in os.environ:
+            break
     return total
 
 
@@ -122,7 +124,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=REPOSITORY / "build" / "fuzz")
     parser.add_argument("--reproduce", type=Path)
     given = parser.parse_args()
-    os.environ.update(world.ENVIRONMENT)
+    os.environ.update(ENVIRONMENT)
     if given.reproduce:
         sys.exit(reproduce(given.reproduce, given.module))
     names = given.target or list(import_module(given.module).TARGETS)
