@@ -27,7 +27,7 @@ from shared.errors import RequestError
 from shared.patient_entities import entities_of
 from shared.replaying import replay
 from shared.runtime import endpoint
-from shared.stores.core_replays import CoreReplays, Filter
+from shared.stores.core_replays import Filter
 
 if TYPE_CHECKING:
     from flask import Request
@@ -56,13 +56,12 @@ def retry_failed(request: Request, to: Clients) -> dict[str, Any]:
 
 def retry(wanted: dict[str, Any] | None, to: Clients) -> dict[str, Any]:
     """Replay what a person wants, or without a wish what is due."""
-    replays = CoreReplays(to.core)
     uid = (wanted or {}).pop("uid", None)
     keys = None if uid is None else entities_of(uid, to)
     chosen = Filter(due=True) if wanted is None else Filter(**wanted, keys=keys)
     counts = replay(
         chosen,
-        replays=replays,
+        replays=to.core_replays,
         publish=to.publish,
         relays={
             "relay_core_outbox": to.core_outbox,

@@ -27,9 +27,11 @@ select (select sync.record(%(step)s, %(trace)s, %(revision)s, %(outcomes)s)) as 
         where b.version > o.version) as moved
 """
 
+# Those of parked ones too: of two messages about one entity, each becomes a dead letter.
 _LAST_CODES = """
 select key, error_code from sync.ledger
-where step = %(step)s and kind = %(kind)s and key = any(%(keys)s) and state = 'retrying'
+where step = %(step)s and kind = %(kind)s and key = any(%(keys)s)
+  and state in ('retrying', 'parked')
 """
 
 _PAUSE = """
@@ -61,7 +63,7 @@ class Ledger:
         return self._core.write(_RECORD_AND_RECHECK, parameters(batch, outcomes))[0]["moved"]
 
     def last_codes(self, step: str, kind: str, keys: Sequence[str]) -> dict[str, str]:
-        """Return why each of these entities was last refused in a step."""
+        """Return why each of these entities was last refused or parked in a step."""
         found = self._core.read(_LAST_CODES, {"step": step, "kind": kind, "keys": list(keys)})
         return {row["key"]: row["error_code"] for row in found if row["error_code"]}
 
