@@ -18,6 +18,7 @@ from shared import caller, catalog, clients, limits, log, pauses, transport
 from shared.errors import PermanentError, RequestError, TransientError
 from shared.events import Ref, decode
 from shared.outcomes import Outcome, Outcomes, unknown_code
+from shared.replies import Reply
 from shared.runner import Batch, RefusedError, Runner
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 Answer = tuple[str, int, dict[str, str]]
 StepWork = Callable[[Batch, "Clients"], Outcomes]
-Endpoint = Callable[["Request", "Clients"], dict[str, Any]]
+Endpoint = Callable[["Request", "Clients"], "dict[str, Any] | Reply"]
 
 _OPAQUE = {
     401: {"error": "unauthorized", "message": "the request does not prove where it comes from"},
@@ -123,7 +124,8 @@ def endpoint(work: Endpoint) -> Callable[[Request], Answer]:
                 admit(name, request, clients.current())
             else:
                 caller.verify(request.headers.get("Authorization", ""), request.host)
-            return _json(200, work(request, clients.current()))
+            answer = work(request, clients.current())
+            return answer.answer() if isinstance(answer, Reply) else _json(200, answer)
         except RequestError as error:
             return reject(name, error)
         except TransientError as error:

@@ -20,12 +20,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, cast
 
-from shared import log, settings
 from shared.errors import RequestError
-from shared.patient_entities import entities_of
-from shared.replaying import replay
+from shared.retrying import retry
 from shared.runtime import endpoint
-from shared.stores.core_replays import CoreReplays, Filter
 
 if TYPE_CHECKING:
     from flask import Request
@@ -40,28 +37,6 @@ _FIELDS = {*_TEXTS, "older_s"}
 def retry_failed(request: Request, to: Clients) -> dict[str, Any]:
     """Replay; return {"retried", "failed"}: delivered once more, and still parked as before."""
     return retry(read_filter(request.get_data()), to)
-
-
-def retry(wanted: dict[str, Any] | None, to: Clients) -> dict[str, Any]:
-    """Replay what a person wants, or without a wish what is due."""
-    replays = CoreReplays(to.core)
-    uid = (wanted or {}).pop("uid", None)
-    keys = None if uid is None else entities_of(uid, to)
-    chosen = Filter(due=True) if wanted is None else Filter(**wanted, keys=keys)
-    counts = replay(
-        chosen,
-        replays=replays,
-        publish=to.publish,
-        relays={
-            "relay_core_outbox": to.core_outbox,
-            "relay_supabase_outbox": to.supabase_outbox,
-        },
-        per_run=settings.positive("REPLAYS_PER_RUN", 1000),
-        per_second=settings.positive("REPLAYS_PER_SECOND", 100),
-    )
-    if counts["retried"]:
-        log.event("replayed", step="retry_failed", count=counts["retried"], left=counts["failed"])
-    return counts
 
 
 def read_filter(body: bytes) -> dict[str, Any] | None:

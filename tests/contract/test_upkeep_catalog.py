@@ -6,8 +6,8 @@ from typing import Any
 
 import psycopg
 
-from infra.local.scheduler import minutes
 from shared import catalog
+from shared.catalog import minutes
 from shared.projections import PROJECTIONS
 
 FUNCTIONS = catalog.load().functions
