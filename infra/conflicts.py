@@ -19,7 +19,7 @@ from shared.errors import RequestError, SyncError
 
 # Settings of the functions, by their name in a local stack's stack.json.
 _STACK = {
-    "CORE_DSN": "core_dsn",
+    "CORE_DSN": "core_operator_dsn",
     "SUPABASE_URL": "supabase_url",
     "SUPABASE_SERVICE_KEY": "supabase_service_key",
     "GOOGLE_CLOUD_PROJECT": "project_id",

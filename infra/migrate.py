@@ -1,9 +1,12 @@
 """
 Apply SQL migrations, each once and in its own transaction; stop at the first that fails.
 
-`python -m infra.migrate core DSN` applies infra/core/migrations, `... supabase DSN` applies
-infra/supabase/migrations (the Supabase CLI does the same with `supabase db push`). A migration that
-was applied and then edited is refused: databases that ran the old text would differ in silence.
+`python -m infra.migrate core` applies infra/core/migrations and then infra/core/rights.sql,
+`... supabase` applies infra/supabase/migrations (the Supabase CLI does the same with `supabase db
+push`). OWNER_DSN in the environment is the connection string of the database's owner.
+
+A migration that was applied and then edited is refused: databases that ran the old text would
+differ in silence.
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import os
 import sys
 from pathlib import Path
 from typing import LiteralString, cast
@@ -73,6 +77,7 @@ def migrate(store: str, dsn: str) -> list[str]:
                 continue
             _apply(connection, store, path.name, text, digest)
             applied.append(path.name)
+        _grant(connection, FOLDERS[store].parent / "rights.sql")
         _chart(connection, store)
     return applied
 
@@ -92,14 +97,29 @@ def _apply(connection: psycopg.Connection, store: str, name: str, text: str, dig
         raise MigrationError(f"{name} failed: {error.diag.message_primary or error}") from error
 
 
+def _grant(connection: psycopg.Connection, rights: Path) -> None:
+    """Set a store's rights anew: they are a state, not a history. Supabase's are in migrations."""
+    if not rights.exists():
+        return
+    try:
+        with connection.transaction():
+            connection.execute("set local client_min_messages = error")
+            connection.execute(cast("LiteralString", rights.read_text(encoding="utf-8")))
+    except psycopg.Error as error:
+        raise MigrationError(f"{rights.name} failed: {error.diag.message_primary}") from error
+
+
 def main() -> int:
-    """Command line: migrate.py {core,supabase} DSN."""
+    """Command line: migrate.py {core,supabase}, with OWNER_DSN in the environment."""
     parser = argparse.ArgumentParser(description="Apply pending SQL migrations.")
     parser.add_argument("store", choices=sorted(FOLDERS))
-    parser.add_argument("dsn", help="connection string of the database's owner")
     arguments = parser.parse_args()
+    dsn = os.environ.get("OWNER_DSN", "")
+    if not dsn:
+        print("migrate: set OWNER_DSN to the owner's connection string", file=sys.stderr)
+        return 2
     try:
-        applied = migrate(arguments.store, arguments.dsn)
+        applied = migrate(arguments.store, dsn)
     except (MigrationError, psycopg.OperationalError) as error:
         print(f"migrate: {error}", file=sys.stderr)
         return 1

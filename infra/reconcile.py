@@ -2,8 +2,9 @@
 Compare the stores and repair what disagrees: `python -m infra.reconcile [--dry-run] [--kind K]`.
 
 Reads the functions' settings from the environment (shared/settings.py). Orphans are reported, and
-removed only when named: `--kind documents --remove-orphans KEY...`. Exits with 0 when the stores
-agree or everything that differed is being repaired, with 1 when something is left for a person.
+removed only when named: `--kind documents --operator asha --remove-orphans KEY...`. Exits with 0
+when the stores agree or everything that differed is being repaired, with 1 when something is left
+for a person.
 """
 
 from __future__ import annotations
@@ -27,12 +28,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--grace", type=float, default=GRACE_S, metavar="SECONDS",
                         help="what moved so lately may still be on its way")  # fmt: skip
     parser.add_argument("--remove-orphans", nargs="+", metavar="KEY", default=[])
+    parser.add_argument("--operator", help="who orders the removal; kept with it")
     given = parser.parse_args(arguments)
-    if given.remove_orphans and not given.kind:
-        parser.error("--remove-orphans needs --kind")
+    if given.remove_orphans and not (given.kind and given.operator):
+        parser.error("--remove-orphans needs --kind and --operator")
     to = Clients()
     if given.remove_orphans:
-        return _remove(given.kind, given.remove_orphans, to)
+        return _remove(given, to)
     left = [_compare(name, to, given) for name in PROJECTIONS if given.kind in {None, name}]
     return 1 if any(left) else 0
 
@@ -53,9 +55,10 @@ def _compare(name: str, to: Clients, given: argparse.Namespace) -> int:
     return report.found - report.repaired
 
 
-def _remove(name: str, keys: list[str], to: Clients) -> int:
+def _remove(given: argparse.Namespace, to: Clients) -> int:
+    name = given.kind
     try:
-        removed = remove(name, keys, to)
+        removed = remove(name, given.remove_orphans, to, operator=given.operator)
     except OrphanError as error:
         print(f"reconcile: {error}", file=sys.stderr)
         return 1

@@ -26,6 +26,7 @@ class Function:
     trigger: Mapping[str, Any]
     emits: tuple[str, ...]
     secrets: tuple[str, ...]
+    core_role: str | None  # whose connection string its CORE_DSN is: infra/core/rights.sql
     limits: Mapping[str, Any]
 
     @property
@@ -58,7 +59,8 @@ class Catalog:
 
     def announced_by(self, place: str) -> dict[str, str]:
         """
-        Return kind -> topic of the entities whose source is a place: core, supabase or firebase.
+        Return kind -> topic of the entities whose source is a place: core, supabase, firebase
+        (its Auth) or a collection of Firestore (firestore/users).
 
         A topic's `announced_by` is the one declaration by which a kind of entity joins the relays,
         resync, repair and the canary.
@@ -68,6 +70,10 @@ class Catalog:
             for name, topic in self.topics.items()
             if topic.get("announced_by") == place
         }
+
+    def core_roles(self) -> list[str]:
+        """Return the roles that functions have in core, each once."""
+        return sorted({f.core_role for f in self.functions.values() if f.core_role})
 
     def edges(self) -> list[dict[str, str]]:
         """
@@ -114,7 +120,7 @@ def minutes(cron: str) -> int:
 def load() -> Catalog:
     """Read the catalog once per process."""
     raw = json.loads(PATH.read_text(encoding="utf-8"))
-    own = {"chain", "trigger", "emits", "secrets"}
+    own = {"chain", "trigger", "emits", "secrets", "core_role"}
     functions = {
         name: Function(
             name=name,
@@ -122,6 +128,7 @@ def load() -> Catalog:
             trigger=entry["trigger"],
             emits=tuple(entry["emits"]),
             secrets=tuple(entry["secrets"]),
+            core_role=entry.get("core_role"),
             limits=raw["defaults"] | {k: v for k, v in entry.items() if k not in own},
         )
         for name, entry in raw["functions"].items()

@@ -8,11 +8,13 @@ Every SDK is imported inside the property that needs it: a function pays only fo
 from __future__ import annotations
 
 import time
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Generator, Sequence
 
     from shared.embeddings import Embedder
     from shared.events import Event
@@ -47,7 +49,10 @@ if TYPE_CHECKING:
 
 
 class Clients:
-    """Composition root of a deployed function."""
+    """Composition root of a deployed function. `core_dsn` is by default the setting CORE_DSN."""
+
+    def __init__(self, core_dsn: str | None = None) -> None:
+        self._core_dsn = core_dsn
 
     def now(self) -> float:
         """Return the time in Unix seconds."""
@@ -109,7 +114,7 @@ class Clients:
     def core(self) -> CoreDatabase:
         from shared.stores.core import CoreDatabase
 
-        return CoreDatabase()
+        return CoreDatabase(self._core_dsn)
 
     @cached_property
     def ledger(self) -> Ledger:
@@ -239,8 +244,19 @@ class Clients:
 
 
 _current = Clients()
+_in_use: ContextVar[Clients | None] = ContextVar("clients", default=None)
 
 
 def current() -> Clients:
-    """Return this process's clients."""
-    return _current
+    """Return this process's clients, or those in use."""
+    return _in_use.get() or _current
+
+
+@contextmanager
+def use(clients: Clients) -> Generator[None]:
+    """Let what runs inside have other clients: the local stack hosts functions of several roles."""
+    token = _in_use.set(clients)
+    try:
+        yield
+    finally:
+        _in_use.reset(token)

@@ -68,9 +68,14 @@ def read_decision(body: Mapping[str, Any]) -> Decision:
         raise RequestError(422, "conflict", "`conflict` must be the number of a conflict")
     if decision not in DECISIONS:
         raise RequestError(422, "decision", f"`decision` must be one of {', '.join(DECISIONS)}")
+    return Decision(conflict, decision, read_operator(operator))
+
+
+def read_operator(operator: object) -> str:
+    """Return the name of who gives an order. Raise RequestError 422."""
     if not isinstance(operator, str) or not _OPERATOR.fullmatch(operator):
         raise RequestError(422, "operator", "`operator` must name you in 2-64 of A-Z a-z 0-9 ._@+-")
-    return Decision(conflict, decision, operator)
+    return operator
 
 
 def decide(

@@ -1,4 +1,4 @@
-"""The sides of a projection, digested where the rows lie: tables by SQL, accounts in Python."""
+"""The sides of a projection, digested where the rows lie: tables by SQL, Firebase in Python."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from shared.models import Account
-from shared.projections import Row, account_row, bucket
+from shared.projections import Row, bucket
 
 Digest = tuple[int, int]  # rows of a bucket, xor of their hashes
 _PAGE = 100_000  # rows digested by one statement: a second or two, under any statement timeout
@@ -94,53 +93,45 @@ class Table:
 
 
 @dataclass
-class AccountTable:
+class Listing:
     """
-    Firebase accounts, read page by page; a page at a time is in memory. `page` returns the accounts
-    after a token with the times they were created, in Unix seconds, and the next token.
+    A side that cannot digest: Firebase accounts and Firestore's documents. Its rows are listed, a
+    page at a time in memory, each with the Unix seconds of its last known change; once more when a
+    bucket differs.
     """
 
-    page: Callable[[str | None], tuple[Sequence[tuple[Account, float]], str | None]]
-    _created: dict[str, float] = field(default_factory=dict[str, float])
+    all: Callable[[], Iterator[tuple[Row, float]]]
+    _changed: dict[str, float] = field(default_factory=dict[str, float])
 
     def count(self) -> int:
-        """Return 0: Firebase does not tell; the other side's count is near enough."""
+        """Return 0: it is not known before listing; the other side's count is near enough."""
         return 0
 
     def digests(self, buckets: int) -> dict[int, Digest]:
         """Return each bucket's digest; an empty bucket is absent."""
         total: dict[int, Digest] = {}
-        for account, _ in self._all():
-            row = account_row(account)
+        for row, _ in self.all():
             _add(total, bucket(row.key, buckets), 1, row.hash)
         return total
 
     def rows(self, buckets: int, wanted: Sequence[int]) -> list[Row]:
-        """Return the rows of some buckets: a second reading of all pages."""
+        """Return the rows of some buckets."""
         chosen = set(wanted)
         found: list[Row] = []
-        for account, created in self._all():
-            if bucket(account.uid, buckets) in chosen:
-                found.append(account_row(account))
-                self._created[account.uid] = created
+        for row, changed in self.all():
+            if bucket(row.key, buckets) in chosen:
+                found.append(row)
+                self._changed[row.entity] = changed
         return found
 
-    def _all(self) -> Iterator[tuple[Account, float]]:
-        token: str | None = None
-        while True:
-            accounts, token = self.page(token)
-            yield from accounts
-            if token is None:
-                return
-
     def moving(self, kind: str, entities: Sequence[str], age_s: float) -> set[str]:
-        """Return those that were created lately: their trigger may be on its way."""
+        """Return those that were made or changed lately: their trigger may be on its way."""
         del kind
         limit = time.time() - age_s
-        return {uid for uid in entities if self._created.get(uid, 0) > limit}
+        return {entity for entity in entities if self._changed.get(entity, 0) > limit}
 
     def deleted(self, kind: str, wanted: set[str], name: Callable[[str], str]) -> dict[str, str]:
-        """Return nothing: Firebase keeps no trace of a deleted account."""
+        """Return nothing: Firebase keeps no trace of what was deleted."""
         del kind, wanted, name
         return {}
 

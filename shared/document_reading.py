@@ -53,15 +53,31 @@ def store_form(document: Document, namespace: UUID) -> StoredDocument:
 
 
 def structured_object(structured: object) -> Any:
-    """Return structured_json as an object: some writers store the JSON text of it."""
+    """
+    Return structured_json as an object: some writers store the JSON text of it.
+
+    Raise PermanentError for text that is no JSON, or whose escapes spell what no database holds
+    (NUL, half a surrogate pair).
+    """
     if not isinstance(structured, str):
         return structured
     if not structured.strip():
         return None
     try:
-        return json.loads(structured)
+        value = json.loads(structured)
+        if "\\u" in structured:
+            _check_text(value)
     except (ValueError, RecursionError):
         raise PermanentError("structured_json_unreadable") from None
+    return value
+
+
+def _check_text(value: object) -> None:
+    """Raise ValueError for NUL and for half a surrogate pair, anywhere in a value."""
+    text = json.dumps(value, ensure_ascii=False)
+    text.encode()
+    if "\\u0000" in text:
+        raise ValueError
 
 
 def identified(

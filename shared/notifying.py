@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from shared import ids
+from shared.canary import is_canary
 from shared.errors import PermanentError, TransientError
 from shared.events import Ref
 from shared.models import Claim, News
@@ -80,9 +81,15 @@ def notify(
     messaging: Messaging,
     namespace: UUID,
 ) -> Outcomes:
-    """Tell the patients of a batch's entities what is new of them, each once."""
+    """
+    Tell the patients of a batch's entities what is new of them, each once. A canary is told
+    nothing, and leaves no claim and no row among the backend's notifications.
+    """
+    canaries = [item for item in news if is_canary(item.uid)]
+    untold = [done(Ref(kind, item.key, item.version), code="canary") for item in canaries]
+    news = [item for item in news if item not in canaries]
     if not news:
-        return Outcomes()
+        return Outcomes(unrecorded=untold)
     claims = notifications.claim(batch, kind, news)
     mine = {
         ids.notification_id(namespace, kind, claim.key, claim.version): claim
@@ -93,7 +100,7 @@ def notify(
     held = {claim.key for claim in claims if claim.held}
     outcomes = [_outcome(kind, item, deliveries, held) for item in news]
     notifications.settle(batch, kind, deliveries, outcomes)
-    return Outcomes(recorded=outcomes)
+    return Outcomes(recorded=outcomes, unrecorded=untold)
 
 
 def _deliver(

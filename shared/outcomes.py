@@ -38,6 +38,7 @@ class Outcome:
     conflicts: tuple[Conflict, ...] = ()
     retry_after: float | None = None
     exhausted: bool = False  # parked because its deliveries ran out, not because it can never work
+    digest: int | None = None  # hash64 of what was written, for reconciliation
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,5 +41,6 @@ def respect(step: str, event: Event, attempt: int, ledger: Ledger, now: float) -
 
 def _named(stamp: str, now: float) -> float:
     """Return the seconds until a time; one that is no time, or implausibly far, is no wait."""
-    wait = int(stamp) - now if stamp.isascii() and stamp.isdigit() else 0.0
+    is_time = stamp.isascii() and stamp.isdigit() and len(stamp) <= 12
+    wait = int(stamp) - now if is_time else 0.0
     return wait if wait < 2 * LONGEST_S else 0.0

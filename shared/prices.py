@@ -28,11 +28,7 @@ class Quote:
     writes: int
     tokens: int
     dollars: float
-
-    @property
-    def each(self) -> float:
-        """Dollars for one entity."""
-        return self.dollars / self.entities if self.entities else 0.0
+    each: float  # dollars for one entity, also where there is none yet
 
 
 def quote(entities: int, steps: int, characters: float) -> Quote:
@@ -41,13 +37,14 @@ def quote(entities: int, steps: int, characters: float) -> Quote:
     for a chain without embeddings). As if every entity travelled alone and every text were new.
     """
     tokens = round(entities * characters / CHARACTERS_PER_TOKEN)
-    hops = entities * (steps + 1)  # the relay is one more
-    dollars = hops * (INVOCATION + MESSAGE + _STEP_S * COMPUTE_S) + tokens * TOKEN
+    hop = INVOCATION + MESSAGE + _STEP_S * COMPUTE_S
+    each = (steps + 1) * hop + characters / CHARACTERS_PER_TOKEN * TOKEN  # the relay is one more
     return Quote(
         entities,
         steps,
         reads=entities * (1 + 2 * steps),  # each step: its source, and the version again
         writes=entities * (2 + 2 * steps),  # each step: its target and the ledger
         tokens=tokens,
-        dollars=round(dollars, 6),
+        dollars=round(entities * each, 6),
+        each=each,
     )

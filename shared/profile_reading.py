@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, datetime, timedelta
 from typing import Any, cast
 
 from shared import contacts
@@ -57,6 +57,7 @@ REASONS = frozenset(
     }
 )  # fmt: skip
 
+_FIRST_TIME_ZONE = timedelta(hours=14)  # where a day begins first
 _GENDERS = {"male": "Male", "female": "Female", "other": "Other"}
 _LANGUAGE = re.compile(r"([A-Za-z]{2,3})((?:-[A-Za-z0-9]{2,8}){0,3})")  # the shape of BCP 47 tags
 _LONGEST_NAME = 200
@@ -85,6 +86,11 @@ def read_profile(fields: Mapping[str, Any], today: date) -> Profile:
         phone_digits=_digits(given(fields, PHONE)),
         review_reasons=tuple(dict.fromkeys(reason for _, reason in read.values() if reason)),
     )
+
+
+def day_of(now: datetime) -> date:
+    """Return the day after which a date of birth lies in the future; `now` is in UTC."""
+    return (now + _FIRST_TIME_ZONE).date()
 
 
 def given(fields: Mapping[str, Any], spellings: tuple[str, ...]) -> Any:

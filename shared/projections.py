@@ -2,20 +2,21 @@
 What must agree between the stores, and how it is digested.
 
 A projection is written alike by both of its sides: in SQL as a view sync.projection_NAME of that
-store's migrations, and for Firebase accounts here. A row's canonical text is a JSON array as
-PostgreSQL prints it; its hash and its bucket are the first 8 bytes of a SHA-256.
+store's migrations, for Firebase accounts here and for Firestore in shared/projected_documents.py. A
+row's canonical text is a JSON array as PostgreSQL prints it; its hash and its bucket are the first
+8 bytes of a SHA-256.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from shared import ids
-from shared.models import Account
+from shared.models import Account, Document
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -38,7 +39,8 @@ class Row:
 class Projection:
     """
     One comparison. `source` and `target` are places; the source is right. `steps` bring the target
-    to agree. `target_entity` tells what the target calls an entity of the source.
+    to agree. `target_entity` tells what the target calls an entity of the source. `listed` when one
+    side must be read as a whole, which is paid by the document: it is not compared every hour.
     """
 
     name: str
@@ -47,6 +49,7 @@ class Projection:
     target: str
     steps: tuple[str, ...]
     target_entity: Callable[[UUID, str], str] = lambda _, entity: entity
+    listed: bool = False
 
 
 PROJECTIONS: Mapping[str, Projection] = {
@@ -62,6 +65,11 @@ PROJECTIONS: Mapping[str, Projection] = {
             "supabase",
             ("copy_prescription_pdf", "mirror_prescription", "index_prescription"),
             ids.prescription_document_id,
+        ),
+        Projection("profiles", "user", "firestore/users", "core", ("store_profile",), listed=True),
+        Projection("doctors", "user", "firestore/doctors", "core", ("store_doctor",), listed=True),
+        Projection(
+            "appointments", "appointment", "core", "firestore", ("show_appointment",), listed=True
         ),
     )
 }
@@ -85,5 +93,16 @@ def buckets_for(rows: int) -> int:
 def account_row(account: Account) -> Row:
     """Return an account's row of the projection `users`: what core should have made of it."""
     admitted = account.claims.get("role") == "authenticated"
-    fields = [account.uid, account.email, account.phone, account.verified, admitted, True]
-    return Row(account.uid, account.uid, hash64(json.dumps(fields, ensure_ascii=False)))
+    fields = [account.email, account.phone, account.verified, admitted, True]
+    return canonical_row(account.uid, account.uid, fields)
+
+
+def mirror_digest(document: Document) -> int:
+    """Return the hash of what a mirror shows and core has no column for."""
+    shown = [document.file_url, document.text, document.revoked]
+    return hash64(json.dumps(shown, ensure_ascii=False))
+
+
+def canonical_row(entity: str, key: str, fields: Sequence[object]) -> Row:
+    """Return the row whose canonical text is the key and fields of text, truth or lists of text."""
+    return Row(entity, key, hash64(json.dumps([key, *fields], ensure_ascii=False)))

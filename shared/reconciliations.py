@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
-from shared import catalog, settings
-from shared.digests import AccountTable, Side, Table
+from shared import catalog, projected_documents, settings
+from shared.digests import Listing, Side, Table
 from shared.events import Ref, events, new_traceparent
-from shared.projections import PROJECTIONS, Projection
+from shared.profile_reading import day_of
+from shared.projections import PROJECTIONS, Projection, Row, account_row
 from shared.reconciling import GRACE_S, Reconciliation
 from shared.stores.core_digests import CoreDigests
 from shared.stores.core_findings import CoreFindings
@@ -53,4 +55,26 @@ def _side(projection: Projection, place: str, to: Clients) -> Side:
         return Table(CoreDigests(to.core), projection.name)
     if place == "supabase":
         return Table(SupabaseDigests(to.supabase), projection.name)
-    return AccountTable(to.accounts.page)
+    return Listing(_LISTINGS[projection.name](to))
+
+
+def _accounts(to: Clients) -> Iterator[tuple[Row, float]]:
+    token: str | None = None
+    while True:
+        accounts, token = to.accounts.page(token)
+        yield from ((account_row(account), created) for account, created in accounts)
+        if token is None:
+            return
+
+
+def _profiles(to: Clients) -> Iterator[tuple[Row, float]]:
+    day = day_of(datetime.now(UTC))
+    return projected_documents.profiles(to.firestore, to.core_profiles, day)
+
+
+_LISTINGS: dict[str, Callable[[Clients], Callable[[], Iterator[tuple[Row, float]]]]] = {
+    "users": lambda to: lambda: _accounts(to),
+    "profiles": lambda to: lambda: _profiles(to),
+    "doctors": lambda to: lambda: projected_documents.doctors(to.firestore),
+    "appointments": lambda to: lambda: projected_documents.appointments(to.firestore),
+}

@@ -3,7 +3,8 @@ Announce entities again, all of a kind or some: first load, repair and support i
 
 Rows of the outbox are marked unsent page by page, in key order, and relayed before the next page is
 marked: at most one page waits, so that live changes never queue behind a backlog. Firebase has no
-outbox; its accounts are listed and published. What follows is the ordinary chain.
+outbox: its accounts and Firestore's profiles are listed and published. What follows is the ordinary
+chain.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from shared import catalog
+from shared.doctor_reading import is_profile
 from shared.prices import Quote, quote
 from shared.reconciliations import announcer
 from shared.relay import drain
@@ -39,15 +41,19 @@ Page = Callable[[str | None, int], tuple[str | None, int]]
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of entity and the place it comes from."""
+    """
+    What can be announced: `name` as operators call it, `kind` as events do, and the place it comes
+    from.
+    """
 
     name: str
+    kind: str
     place: str
 
     @property
     def topic(self) -> str:
         """The topic that announces it."""
-        return catalog.load().announced_by(self.place)[self.name]
+        return catalog.load().announced_by(self.place)[self.kind]
 
     def chain(self) -> list[catalog.Function]:
         """Return the steps that an announcement passes through."""
@@ -61,27 +67,43 @@ class Kind:
 
 
 def kinds() -> dict[str, Kind]:
-    """Return what can be announced, by name; users of core beside those of Firebase."""
-    listed = [
-        Kind(kind, place)
-        for place in ("firebase", "supabase", "core")
-        for kind in catalog.load().announced_by(place)
-    ]
-    found: dict[str, Kind] = {}
-    for kind in listed:
-        found[kind.name if kind.name not in found else f"{kind.place}-{kind.name}"] = kind
-    return found
+    """
+    Return what can be announced, by name: `user` from Firebase Auth and `core-user` from core,
+    `profile` and `doctor` from Firestore, and the others by their kind.
+    """
+    known = catalog.load()
+    places = dict.fromkeys(t["announced_by"] for t in known.topics.values() if "announced_by" in t)
+    listed: list[Kind] = []
+    for place in places:
+        for kind, topic in known.announced_by(place).items():
+            name = kind if "/" not in place else topic.removesuffix("-changed")
+            taken = name in {other.name for other in listed}
+            listed.append(Kind(f"{place}-{name}" if taken else name, kind, place))
+    return {kind.name: kind for kind in listed}
 
 
 def estimate(kind: Kind, to: Clients) -> Quote:
-    """Return what announcing all of a kind costs at most. Accounts are counted as core's users."""
-    if kind.place == "supabase":
-        entities, characters = measure_uploads(to.supabase)
-    else:
-        entities, characters = CoreResyncs(to.core).measure(kind.name)
+    """Return what announcing all of a kind costs at most."""
+    entities, characters = _measure(kind, to)
     steps = kind.chain()
     embedded = characters if any(_EMBEDDING in step.secrets for step in steps) else 0
     return quote(entities, len(steps), embedded)
+
+
+def _measure(kind: Kind, to: Clients) -> tuple[int, float]:
+    """Return how many there are, and their characters on average where that is known."""
+    if kind.place == "supabase":
+        return measure_uploads(to.supabase)
+    if kind.place == "core":
+        return CoreResyncs(to.core).measure(kind.kind)
+    if kind.place != "firebase":
+        return to.firestore.count(_collection(kind)), 0.0
+    entities, token = 0, None  # listed, for core may not know them yet
+    while True:
+        accounts, token = to.accounts.page(token)
+        entities += len(accounts)
+        if token is None:
+            return entities, 0.0
 
 
 def resync(
@@ -99,7 +121,7 @@ def resync(
     (state "budget"), from where `resume` goes on with a budget of its own.
     """
     progress = CoreResyncs(to.core)
-    state = progress.begin(kind.name, kind.place, most, resume=resume)
+    state = progress.begin(kind.kind, kind.place, most, resume=resume)
     pages, relay = _pages(kind, to), _relay(kind, to)
     before = state.announced
     while state.state == "running":
@@ -120,7 +142,7 @@ def resync(
 
 def resync_some(kind: Kind, keys: Sequence[str], to: Clients) -> int:
     """Announce these entities again, at once; return how many."""
-    announce, relay = announcer(kind.place, kind.name, to), _relay(kind, to)
+    announce, relay = announcer(kind.place, kind.kind, to), _relay(kind, to)
     for start in range(0, len(keys), _PAGE):
         announce(keys[start : start + _PAGE])
         relay()
@@ -129,22 +151,33 @@ def resync_some(kind: Kind, keys: Sequence[str], to: Clients) -> int:
 
 def _pages(kind: Kind, to: Clients) -> Page:
     if kind.place == "core":
-        return lambda after, size: to.core_outbox.announce_page(kind.name, after, size)
+        return lambda after, size: to.core_outbox.announce_page(kind.kind, after, size)
     if kind.place == "supabase":
-        return lambda after, size: to.supabase_outbox.announce_page(kind.name, after, size)
-    announce = announcer(kind.place, kind.name, to)
+        return lambda after, size: to.supabase_outbox.announce_page(kind.kind, after, size)
+    announce = announcer(kind.place, kind.kind, to)
 
     def accounts(after: str | None, size: int) -> tuple[str | None, int]:
         listed, token = to.accounts.page(after, size)
         announce([account.uid for account, _ in listed])
         return token, len(listed)
 
-    return accounts
+    def documents(after: str | None, size: int) -> tuple[str | None, int]:
+        listed = to.firestore.page(_collection(kind), after, size, ["uid"])
+        found = [(at.rpartition("/")[2], snapshot.data or {}) for at, snapshot in listed]
+        uids = [uid for uid, fields in found if kind.name != "doctor" or is_profile(uid, fields)]
+        announce(uids)
+        return listed[-1][0] if len(listed) == size else None, len(uids)
+
+    return accounts if kind.place == "firebase" else documents
+
+
+def _collection(kind: Kind) -> str:
+    return kind.place.removeprefix("firestore/")
 
 
 def _relay(kind: Kind, to: Clients) -> Callable[[], object]:
     topics = catalog.load().announced_by(kind.place)
-    if kind.place == "firebase":
+    if kind.place not in {"core", "supabase"}:
         return lambda: None
     outbox: Outbox = to.core_outbox if kind.place == "core" else to.supabase_outbox
     return lambda: drain(outbox, to.publish, topics, budget_s=_RELAY_S)

@@ -1,5 +1,5 @@
 """
-When a core prescription counts as revoked. Pure.
+A core prescription's summary, and when the prescription counts as revoked. Pure.
 
 The backend has no agreed place for it, so each of these is enough: `status` revoked or cancelled
 (any case), `revoked_at` set, or `revoked` true; in the summary, or as a column of the row.
@@ -7,10 +7,31 @@ The backend has no agreed place for it, so each of these is enough: `status` rev
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
+
+from shared.errors import PermanentError
 
 _STATUS = frozenset({"revoked", "cancelled", "canceled"})
+
+
+def summary_of(value: object) -> dict[str, Any]:
+    """
+    Return summary_json as an object: some writers store the JSON text of it, and none is empty.
+
+    Raise PermanentError for anything else: whether it revokes could not be told.
+    """
+    if value is None or (isinstance(value, str) and not value.strip()):
+        return {}
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except (ValueError, RecursionError):
+            raise PermanentError("prescription_summary_unreadable") from None
+    if not isinstance(value, dict):
+        raise PermanentError("prescription_summary_unreadable")
+    return cast("dict[str, Any]", value)
 
 
 def is_revoked(summary: Mapping[str, Any], status: str | None, revoked_at: str | None) -> bool:

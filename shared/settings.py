@@ -4,7 +4,8 @@ Settings, read from the environment when a client first needs them.
 Nothing is read at import, so an unrelated missing secret cannot stop a function, and there are
 no defaults for hosts or secrets: a silent fallback would fail later and elsewhere.
 
-CORE_DSN              connection string of core PostgreSQL (through a transaction-mode pooler)
+CORE_DSN              connection string of core (through a transaction-mode pooler), as the role
+                      that the catalog gives the function
 SUPABASE_URL          https://<project>.supabase.co
 SUPABASE_SERVICE_KEY  the service-role key
 OPENAI_API_KEY        key of the embeddings provider
@@ -31,6 +32,8 @@ FIREBASE_KEYS_URL     optional: where the keys of Firebase's tokens are fetched
 OUTBOX_RETENTION_DAYS optional: deleted entities' outbox rows are kept so long, default 30
 REPLAYS_PER_RUN       optional: parked entities that one run of retry_failed replays, default 1000
 REPLAYS_PER_SECOND    optional: and how fast, default 100
+RECONCILE_LISTED_S    optional: seconds between comparisons that list Firestore, default 21600
+CONFLICT_REST_S       optional: seconds until an open conflict is looked into again, default 21600
 CANARY_TRAVEL_S       optional: seconds the canary has for every chain, default 120
 CORE_POOL_SIZE        optional: connections per instance, default 4 (the catalog's concurrency)
 """

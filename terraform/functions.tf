@@ -46,10 +46,10 @@ resource "google_cloudfunctions2_function" "this" {
     vpc_connector_egress_settings = var.network == null ? null : "PRIVATE_RANGES_ONLY"
 
     dynamic "secret_environment_variables" {
-      for_each = toset(each.value.secrets)
+      for_each = each.value.secret_ids
 
       content {
-        key        = secret_environment_variables.value
+        key        = secret_environment_variables.key
         project_id = var.project
         secret     = google_secret_manager_secret.this[secret_environment_variables.value].secret_id
         version    = lookup(var.secret_versions, secret_environment_variables.value, "none")

@@ -11,6 +11,11 @@ locals {
     for name, function in local.catalog.functions : name => merge(local.catalog.defaults, function, {
       id     = replace(name, "_", "-")
       public = try(function.trigger.public, false)
+
+      # Which secret each setting comes from: a function has its own role's way into core.
+      secret_ids = {
+        for secret in function.secrets : secret => secret == "CORE_DSN" ? "CORE_DSN_${upper(try(function.core_role, "unknown"))}" : secret
+      }
     }) if(function.trigger.kind != "auth" || var.auth_trigger != "none") && (function.trigger.kind != "blocking" || var.sign_in_hook)
   }
 

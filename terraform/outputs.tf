@@ -29,7 +29,7 @@ output "secrets" {
   description = "Secrets that need a value, with the functions that read each."
   value = {
     for secret in local.secrets : secret => [
-      for name, function in local.functions : name if contains(function.secrets, secret)
+      for name, function in local.functions : name if contains(values(function.secret_ids), secret)
     ]
   }
 }

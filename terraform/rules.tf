@@ -68,12 +68,16 @@ resource "terraform_data" "catalog" {
       error_message = "The catalog needs the topic ${local.dead_letter}."
     }
     precondition {
+      condition     = alltrue([for function in local.functions : contains(function.secrets, "CORE_DSN") == can(length(function.core_role))])
+      error_message = "A function with CORE_DSN needs a core_role, and only such a function."
+    }
+    precondition {
       condition     = length(setsubtract(local.secrets, keys(var.secret_versions))) == 0
       error_message = "secret_versions lacks ${join(", ", setsubtract(local.secrets, keys(var.secret_versions)))}."
     }
     precondition {
-      condition     = length(setintersection(local.secrets, keys(var.settings))) == 0
-      error_message = "settings are plain text; ${join(", ", setintersection(local.secrets, keys(var.settings)))} belongs in Secret Manager."
+      condition     = length(setintersection(local.secret_settings, keys(var.settings))) == 0
+      error_message = "settings are plain text; ${join(", ", setintersection(local.secret_settings, keys(var.settings)))} belongs in Secret Manager."
     }
     precondition {
       condition     = length(setsubtract(keys(var.callers), keys(local.gen2))) == 0

@@ -3,12 +3,15 @@
 # rotation is a plan that shows what it changes, and a rollback is another.
 
 locals {
-  secrets = toset(flatten([for function in local.functions : function.secrets]))
+  secrets = toset(flatten([for function in local.functions : values(function.secret_ids)]))
+
+  # The names under which functions get them.
+  secret_settings = toset(flatten([for function in local.functions : function.secrets]))
 
   secret_readers = {
     for grant in flatten([
       for name, function in local.functions : [
-        for secret in function.secrets : { function = name, secret = secret }
+        for secret in values(function.secret_ids) : { function = name, secret = secret }
       ]
     ]) : "${grant.function}/${grant.secret}" => grant
   }

@@ -110,7 +110,7 @@ variable "schedules_paused" {
 }
 
 variable "secret_versions" {
-  description = "Version of each secret that functions get, by name: {CORE_DSN = \"3\"}. Numbers only, so that a rotation is a deployment that can be taken back."
+  description = "Version of each secret that functions get, by name: {CORE_DSN_PEOPLE = \"3\"}. Numbers only, so that a rotation is a deployment that can be taken back."
   type        = map(string)
   default     = {}
 

@@ -5,22 +5,35 @@ from __future__ import annotations
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
+from copy import copy
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import psycopg
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
 
 from infra import migrate
 from infra.local.pg_net import install as pg_net
-from infra.local.postgres import Postgres
+from infra.local.postgres import SUPERUSER, Postgres
 from infra.local.processes import Process, base_environment, free_port
 from infra.local.supabase import install as platform
 from infra.local.supervisor import Supervisor
+from infra.logins import role_name
+from shared.stores.core import CoreDatabase
 
 REPOSITORY = Path(migrate.__file__).parents[1]
 BACKEND = REPOSITORY / "infra" / "core" / "backend.sql"
 SERVICE_KEY, ANON_KEY = "service-key-of-the-tests", "anon-key-of-the-tests"
 _numbers = count(1)
+_OWNER = """
+do $$ begin
+  if not exists (select from pg_roles where rolname = 'core_owner') then
+    create role core_owner createrole;
+  end if;
+end $$
+"""
 
 
 class Databases:
@@ -45,7 +58,7 @@ class Databases:
     @contextmanager
     def core(self) -> Generator[str]:
         """Lend a fresh core database: the backend's tables and our schema."""
-        with self._lent(self._template("core_template")) as dsn:
+        with self._lent(self._template("core_template"), owner="core_owner") as dsn:
             yield dsn
 
     @contextmanager
@@ -58,12 +71,13 @@ class Databases:
         """Run the stand-in for Supabase's HTTP APIs over a database; return its URL."""
         port = free_port()
         url = f"http://127.0.0.1:{port}"
-        command = [sys.executable, "-m", "infra.local.supabase", "--port", str(port), "--dsn", dsn]
         process = Process(
             "supabase",
-            [*command, "--service-key", SERVICE_KEY, "--anon-key", ANON_KEY],
+            [sys.executable, "-m", "infra.local.supabase", "--port", str(port)],
             log=self._supervisor.logs / "supabase.log",
-            env=base_environment(),
+            env=base_environment(
+                SUPABASE_DSN=dsn, SUPABASE_SERVICE_KEY=SERVICE_KEY, SUPABASE_ANON_KEY=ANON_KEY
+            ),
             cwd=REPOSITORY,
             ready=url,
         )
@@ -71,10 +85,10 @@ class Databases:
         return url
 
     @contextmanager
-    def _lent(self, template: str) -> Generator[str]:
+    def _lent(self, template: str, owner: str = SUPERUSER) -> Generator[str]:
         name = f"test_{next(_numbers)}"
         # Copying files takes a third of the time of writing every page to the log.
-        self.execute(f"create database {name} template {template} strategy file_copy")
+        self.execute(f"create database {name} template {template} owner {owner} strategy file_copy")
         try:
             yield self.server.dsn(name)
         finally:
@@ -92,10 +106,40 @@ class Databases:
 
 
 def install_core(dsn: str) -> None:
-    """Bring the backend's tables and our schema into an empty database."""
-    with psycopg.connect(dsn) as connection:
+    """Bring the backend's tables and our schema into an empty database, as an ordinary owner."""
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute(_OWNER)
+        connection.execute("grant create on schema public to core_owner")
+        name = sql.Identifier(connection.info.dbname)
+        connection.execute(sql.SQL("alter database {} owner to core_owner").format(name))
+    owner = make_conninfo(dsn, options="-c role=core_owner")
+    with psycopg.connect(owner) as connection:
         connection.execute(BACKEND.read_bytes())
-    migrate.migrate("core", dsn)
+    migrate.migrate("core", owner)
+
+
+class _RolePool:
+    """A pool whose connections act as one role while they are lent."""
+
+    def __init__(self, pool: Any, role: str) -> None:
+        self._pool, self._role = pool, sql.Identifier(role)
+
+    @contextmanager
+    def connection(self) -> Generator[psycopg.Connection]:
+        with self._pool.connection() as connection:
+            connection.execute(sql.SQL("set role {}").format(self._role))
+            try:
+                yield connection
+            finally:
+                if not connection.closed:
+                    connection.execute("reset role")
+
+
+def acting(core: CoreDatabase, duty: str) -> CoreDatabase:
+    """Return core as the functions of a duty have it: under that role's rights."""
+    own = copy(core)
+    vars(own)["_pool"] = _RolePool(core._pool, role_name(duty))
+    return own
 
 
 def install_supabase(dsn: str) -> None:

@@ -63,7 +63,7 @@ def notify_appointments(
         for ref in batch.refs
         if ref.key not in found or found[ref.key].uid is None
     ]
-    return Outcomes(told.recorded, untold)
+    return Outcomes(told.recorded, [*told.unrecorded, *untold])
 
 
 def news_of(appointment: Appointment, uid: str, now: datetime) -> News:

@@ -14,6 +14,7 @@ Gives up:   never; a patient without a Firebase sign-in has nothing to show it t
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from shared import ids, settings
@@ -21,6 +22,7 @@ from shared.events import Ref
 from shared.models import Document, Prescription
 from shared.outcomes import Outcome, Outcomes, done, gone
 from shared.prescription_text import readable
+from shared.projections import mirror_digest
 from shared.recheck import Ledger, until_still
 from shared.runtime import step
 
@@ -68,7 +70,14 @@ def _mirror(
     }
     if missing:
         mirrors.unmirror(missing)
-    return [_outcome(ref, found.get(ref.key)) for ref in refs]
+    digests = {document.id: mirror_digest(document) for document in documents}
+    return [
+        replace(
+            _outcome(ref, found.get(ref.key)),
+            digest=digests.get(ids.prescription_document_id(namespace, ref.key)),
+        )
+        for ref in refs
+    ]
 
 
 def _outcome(ref: Ref, source: Prescription | None) -> Outcome:

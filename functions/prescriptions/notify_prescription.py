@@ -58,7 +58,7 @@ def notify_prescriptions(
         messaging=messaging,
         namespace=namespace,
     )
-    return Outcomes(told.recorded, untold(batch, found))
+    return Outcomes(told.recorded, [*told.unrecorded, *untold(batch, found)])
 
 
 @step

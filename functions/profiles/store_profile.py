@@ -14,13 +14,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Protocol
 
 from shared import ids, settings
 from shared.models import Profile
 from shared.outcomes import Outcome, Outcomes, unversioned
-from shared.profile_reading import read_profile
+from shared.profile_reading import day_of, read_profile
 from shared.runtime import step
 
 if TYPE_CHECKING:
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from shared.stores.firestore import Snapshot
 
 _DELETED = Profile(review_reasons=("profile_deleted",))
-_FIRST_TIME_ZONE = timedelta(hours=14)  # where a day begins first
 
 
 class Profiles(Protocol):
@@ -75,5 +74,5 @@ def store_profile(batch: Batch, to: Clients) -> Outcomes:
         profiles=to.profiles,
         patients=to.core_profiles,
         namespace=settings.id_namespace(),
-        today=(datetime.now(UTC) + _FIRST_TIME_ZONE).date(),
+        today=day_of(datetime.now(UTC)),
     )

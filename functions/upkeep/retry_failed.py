@@ -1,11 +1,12 @@
 """
-Replay parked entities.
+Replay parked entities, and look into open conflicts again.
 
 On:         schedule (empty body), or a person's POST: {"step", "code", "kind", "older_s", "uid"},
             each optional; {} means all that is parked
 Does:       delivers each entity once more to the step that parked it. By schedule only what ran out
             of deliveries and has rested: ten minutes, doubling to a day, eight times. What can
-            never work waits for a person or a change of its source
+            never work waits for a person or a change of its source. By schedule also what has an
+            open conflict, when the holder of the value has moved, and every six hours
 Emits:      the topics that steps consume: user-changed, user-stored, user-mirrored,
             profile-changed, doctor-changed, document-changed, document-stored,
             prescription-changed, prescription-pdf-copied, prescription-mirrored,
@@ -17,9 +18,10 @@ Gives up:   after eight replays by schedule; a body that breaks a rule is answer
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
+from shared import settings, wishes
+from shared.conflict_sweep import look_again
 from shared.errors import RequestError
 from shared.retrying import retry
 from shared.runtime import endpoint
@@ -29,33 +31,30 @@ if TYPE_CHECKING:
 
     from shared.clients import Clients
 
-_TEXTS = ("step", "code", "kind", "uid")
-_FIELDS = {*_TEXTS, "older_s"}
+_CONFLICT_REST_S = 6 * 3600
+_CONFLICTS_PER_RUN = 1000
+_FIELDS = {"step": str, "code": str, "kind": str, "uid": str, "older_s": float}
 
 
 @endpoint
 def retry_failed(request: Request, to: Clients) -> dict[str, Any]:
-    """Replay; return {"retried", "failed"}: delivered once more, and still parked as before."""
-    return retry(read_filter(request.get_data()), to)
+    """
+    Replay; return {"retried", "failed"}: delivered once more, and still parked as before. By
+    schedule also "looked_into", the entities with open conflicts that were announced again.
+    """
+    wanted = read_filter(request.get_data())
+    counts = retry(wanted, to)
+    if wanted is not None:
+        return counts
+    rest_s = settings.positive("CONFLICT_REST_S", _CONFLICT_REST_S)
+    looked = look_again(to.core_conflicts, to.publish, rest_s=rest_s, limit=_CONFLICTS_PER_RUN)
+    return counts | looked
 
 
 def read_filter(body: bytes) -> dict[str, Any] | None:
     """Return a request's filter, None for an empty body. Raise 400 or 422."""
-    if not body.strip():
-        return None
-    try:
-        given = json.loads(body)
-    except (ValueError, RecursionError):
-        raise RequestError(400, "not_json", "the body must be JSON") from None
-    if not isinstance(given, dict):
-        raise RequestError(422, "not_object", "the body must be a JSON object")
-    wanted = cast("dict[str, Any]", given)
-    for name in sorted(wanted.keys() - _FIELDS):
-        raise RequestError(422, "unknown_field", f"`{name[:20]}` is none of {sorted(_FIELDS)}")
-    for name in _TEXTS:
-        if not isinstance(wanted.get(name, ""), str):
-            raise RequestError(422, name, f"`{name}` must be a string")
-    older = wanted.get("older_s", 0)
-    if isinstance(older, bool) or not isinstance(older, int | float) or not 0 <= older <= 1e9:
+    wanted = wishes.read(body, _FIELDS)
+    older = (wanted or {}).get("older_s", 0)
+    if not 0 <= older <= 1e9:
         raise RequestError(422, "older_s", "`older_s` must be a number of seconds")
     return wanted

@@ -2,10 +2,10 @@
 Send a synthetic patient through every chain, and see that the last one arrived.
 
 On:         schedule
-Does:       judges the previous run by the ledger and raises an alarm for the first step of a chain
-            that has not done it; then touches an account, a document, an appointment and a
+Does:       judges the previous run by the journal and raises an alarm for the first step of a chain
+            that has not done it; then touches accounts, profiles, a document, an appointment and a
             prescription anew
-Emits:      user-changed; the rest is announced by the outboxes
+Emits:      user-changed; the rest is announced by Firestore's triggers and the outboxes
 Safe twice: a touch is an ordinary change; one that is too fresh is neither judged nor repeated
 Gives up:   never; a chain that stands still stays alarmed until it moves
 """
@@ -14,11 +14,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from shared import catalog, ids, log, settings
-from shared.canary import EMAIL, UID, stalled
+from shared import ids, log, settings
+from shared.canary import DOCTOR_UID, UID, email
+from shared.canary_ways import stalled, watches
 from shared.events import Event, Ref, new_traceparent
 from shared.runtime import endpoint
 from shared.stores.core_canary import CoreCanary
+from shared.stores.firestore import Write, path
 
 if TYPE_CHECKING:
     from flask import Request
@@ -35,34 +37,34 @@ def run_canary(request: Request, to: Clients) -> dict[str, Any]:
 
 def patrol(to: Clients) -> dict[str, Any]:
     """Do one run."""
-    canary = CoreCanary(to.core)
-    passages = canary.passages()
+    canary, ways = CoreCanary(to.core), watches()
+    passages = canary.passages(ways.values())
     travel_s = settings.positive("CANARY_TRAVEL_S", 120)
     if any(age_s < travel_s for age_s, _ in passages.values()):
         return {"stalled": {}, "judged": 0}
-    starts = _topics()
-    verdicts = {kind: stalled(starts[kind], seen) for kind, (_, seen) in passages.items()}
+    verdicts = {way: stalled(ways[way].topic, seen) for way, (_, seen) in passages.items()}
     canary.judge(verdicts)
-    alarms = {kind: step for kind, step in verdicts.items() if step}
-    for kind, step in alarms.items():
-        log.event("canary_stalled", severity="ERROR", step=step, kind=kind)
+    alarms = {way: step for way, step in verdicts.items() if step}
+    for way, step in alarms.items():
+        log.event("canary_stalled", severity="ERROR", step=step, kind=way)
     _touch(canary, to)
     return {"stalled": alarms, "judged": len(verdicts)}
 
 
-def _topics() -> dict[str, str]:
-    """Return the topic that starts each kind's chain; a user's starts at Firebase."""
-    announced = catalog.load().announced_by
-    return announced("core") | announced("supabase") | announced("firebase")
-
-
 def _touch(canary: CoreCanary, to: Clients) -> None:
-    """Change everything the canary has. Each is noted before or with its change, never after."""
+    """Change everything the canaries have. Each is noted before or with its change, never after."""
     run = new_traceparent()
     document = ids.canary_document_id(settings.id_namespace())
-    canary.note([("user", UID), ("document", document)])
-    if UID not in to.accounts.read([UID]):
-        to.accounts.create(UID, EMAIL)
-    to.publish([Event("user-changed", (Ref("user", UID),), run)])
+    uids = (UID, DOCTOR_UID)
+    canary.note([("user", UID), ("profile", UID), ("doctor", DOCTOR_UID), ("document", document)])
+    there = to.accounts.read(uids)
+    for uid in uids:
+        if uid not in there:
+            to.accounts.create(uid, email(uid))
+    to.publish([Event("user-changed", tuple(Ref("user", uid) for uid in uids), run)])
+    profile = {"firstName": "Synthetic", "lastName": "Canary", "touchedBy": run}
+    to.firestore.commit(
+        [Write(path("users", UID), profile), Write(path("doctors", DOCTOR_UID), profile)]
+    )
     to.supabase_documents.touch_canary(document, UID, run)
     canary.touch(UID, run)

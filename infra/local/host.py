@@ -2,8 +2,9 @@
 The step host: every step and HTTP function in one process, each through functions-framework.
 
 Deployed, each function is a service of its own; here they share a process, mounted by name under
-one port: POST /store_user runs store_user exactly as the deployed service would. Functions whose
-triggers the Firebase emulator serves are not mounted.
+one port: POST /store_user runs store_user exactly as the deployed service would, and acts in core
+as that service's own role: the connection string is CORE_DSN_<ROLE>. Functions whose triggers the
+Firebase emulator serves are not mounted.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ from functions_framework import _http
 from werkzeug.exceptions import NotFound
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 
-from shared import catalog
+from infra.logins import setting
+from shared import catalog, clients, settings
+from shared.clients import Clients
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 HOSTED = {"topic", "http", "schedule"}
@@ -25,9 +28,13 @@ HOSTED = {"topic", "http", "schedule"}
 
 def application() -> Any:
     """Return the WSGI application that serves every hosted function under its name."""
+    roles = {
+        role: Clients(settings.required(setting(role))) for role in catalog.load().core_roles()
+    }
     mounts = {
         f"/{function.name}": _rooted(
-            functions_framework.create_app(function.name, str(REPOSITORY / "main.py"), "http")
+            functions_framework.create_app(function.name, str(REPOSITORY / "main.py"), "http"),
+            roles[function.core_role] if function.core_role else clients.current(),
         )
         for function in catalog.load().functions.values()
         if function.trigger["kind"] in HOSTED
@@ -35,12 +42,13 @@ def application() -> Any:
     return DispatcherMiddleware(_root, mounts)
 
 
-def _rooted(app: Any) -> Any:
+def _rooted(app: Any, own: Clients) -> Any:
     """Serve an app at its mount point without a trailing slash, which Flask would redirect to."""
 
     def serve(environ: Any, start_response: Any) -> Any:
         environ["PATH_INFO"] = environ.get("PATH_INFO") or "/"
-        return app(environ, start_response)
+        with clients.use(own):
+            return app(environ, start_response)
 
     return serve
 

@@ -21,6 +21,8 @@ from typing import Any
 from uuid import uuid4
 
 import psycopg
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
 
 from infra import migrate
 from infra.local import buckets, pubsub
@@ -32,11 +34,14 @@ from infra.local.scheduler import Scheduler
 from infra.local.supabase import install as supabase
 from infra.local.supervisor import Supervisor
 from infra.local.toolchain import say
+from infra.logins import login, setting
 from shared import catalog
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PROJECT = "demo-healbridge"
 PARTS = ("pubsub", "supabase", "embeddings", "fcm", "aws_s3", "storage_s3", "steps")
+CORE_OWNER = "core_owner"
+_OWNER = sql.SQL("create role {} login createrole password {}")
 PDF_BUCKET, DOCUMENTS_BUCKET = "healbridge-prescriptions", "documents"
 
 
@@ -69,7 +74,8 @@ class Stack:
         self.postgres = Postgres("postgres", folder / "postgres", free_port())
         self._ports = {name: free_port() for name in PARTS}
         self._secrets = {
-            name: secrets.token_hex(24) for name in ("service", "anon", "webhook", "openai")
+            name: secrets.token_hex(24)
+            for name in ("service", "anon", "webhook", "openai", "owner")
         }
         self._scheduler: Scheduler | None = None
         self._stopped = threading.Event()
@@ -81,7 +87,6 @@ class Stack:
             {},
             PROJECT,
         )
-        self.firebase.settings |= self.settings()
         # Beside stack.json and not in the run folder: after a failure they are still there.
         self._logs = self.options.stack_file.with_name(f"{self.options.stack_file.stem}-logs")
         shutil.rmtree(self._logs, ignore_errors=True)
@@ -105,6 +110,10 @@ class Stack:
         self.postgres.initdb(self.supervisor.id)
         self.supervisor.start(self.postgres.process(self._logs / "postgres.log"))
         self._create_databases()
+        # What the emulator serves announces only: nothing of core.
+        self.firebase.settings |= {
+            name: value for name, value in self.settings().items() if not name.startswith("CORE_")
+        }
         self.firebase.write()
         say("starting the Firebase and Pub/Sub emulators, Supabase and the step host (about 15 s)")
         self.supervisor.start(
@@ -138,11 +147,20 @@ class Stack:
 
     def _create_databases(self) -> None:
         with psycopg.connect(self.postgres.dsn("postgres"), autocommit=True) as connection:
-            connection.execute("create database core")
+            verifier = connection.pgconn.encrypt_password(
+                self._secrets["owner"].encode(), CORE_OWNER.encode(), b"scram-sha-256"
+            )
+            connection.execute(
+                _OWNER.format(sql.Identifier(CORE_OWNER), sql.Literal(verifier.decode()))
+            )
+            connection.execute(
+                sql.SQL("create database core owner {}").format(sql.Identifier(CORE_OWNER))
+            )
             connection.execute("create database supabase")
         with psycopg.connect(self.core_dsn) as connection:
             connection.execute((REPOSITORY / "infra/core/backend.sql").read_bytes())
         migrate.migrate("core", self.core_dsn)
+        self._logins = {role: login(self.core_dsn, role) for role in catalog.load().core_roles()}
         supabase.install(self.supabase_dsn)
         pg_net.install(self.supabase_dsn)
         migrate.migrate("supabase", self.supabase_dsn)
@@ -154,8 +172,11 @@ class Stack:
                 connection.execute("select vault.create_secret(%s, %s)", [value, name])
 
     def _processes(self) -> list[Process]:
-        supabase_options = ["--dsn", self.supabase_dsn, "--service-key", self._secrets["service"],
-                    "--anon-key", self._secrets["anon"], "--firebase-project", PROJECT]  # fmt: skip
+        keys = {
+            "SUPABASE_DSN": self.supabase_dsn,
+            "SUPABASE_SERVICE_KEY": self._secrets["service"],
+            "SUPABASE_ANON_KEY": self._secrets["anon"],
+        }
         self._steps = self._python(
             "steps", "infra.local.host", env={**self.settings(), "PYTHONPATH": str(REPOSITORY)}
         )
@@ -167,7 +188,9 @@ class Stack:
                 ready=self.url("pubsub"),
                 after_ready=self._create_topics,
             ),
-            self._python("supabase", "infra.local.supabase", *supabase_options),
+            self._python(
+                "supabase", "infra.local.supabase", "--firebase-project", PROJECT, env=keys
+            ),
             self._python("embeddings", "infra.local.embeddings"),
             self._python("fcm", "infra.local.fcm", "--project", PROJECT),
             buckets.process("aws_s3", self._ports["aws_s3"], self._logs, PDF_BUCKET),
@@ -175,8 +198,9 @@ class Stack:
             self._steps,
             Process(
                 "pg_net",
-                [sys.executable, "-m", "infra.local.pg_net", "--dsn", self.supabase_dsn],
+                [sys.executable, "-m", "infra.local.pg_net"],
                 log=self._logs / "pg_net.log",
+                env=base_environment(SUPABASE_DSN=self.supabase_dsn),
                 cwd=REPOSITORY,
             ),
         ]
@@ -210,8 +234,10 @@ class Stack:
 
     @property
     def core_dsn(self) -> str:
-        """Connection string of core, as its owner."""
-        return self.postgres.dsn("core")
+        """Connection string of core, as its owner: the backend, and no superuser."""
+        return make_conninfo(
+            self.postgres.dsn("core"), user=CORE_OWNER, password=self._secrets["owner"]
+        )
 
     @property
     def supabase_dsn(self) -> str:
@@ -224,9 +250,10 @@ class Stack:
         return f"{self.url('steps')}/receive_document"
 
     def settings(self) -> dict[str, str]:
-        """Return the functions' environment."""
+        """Return the functions' environment; CORE_DSN is an operator's at the command line."""
         return {
-            "CORE_DSN": self.core_dsn,
+            **{setting(role): dsn for role, dsn in self._logins.items()},
+            "CORE_DSN": self._logins["operator"],
             "CORE_POOL_SIZE": "16",
             "SUPABASE_URL": self.url("supabase"),
             "SUPABASE_SERVICE_KEY": self._secrets["service"],
@@ -255,6 +282,7 @@ class Stack:
         return {
             "project_id": PROJECT,
             "core_dsn": self.core_dsn,
+            "core_operator_dsn": self._logins["operator"],
             "supabase_dsn": self.supabase_dsn,
             "supabase_url": self.url("supabase"),
             "supabase_service_key": self._secrets["service"],

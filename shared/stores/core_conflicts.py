@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from shared import settings
+from shared.events import Ref
 from shared.models import OpenConflict
 
 if TYPE_CHECKING:
@@ -55,6 +56,9 @@ select c.resolution from sync.conflicts c cross join recorded where c.id = %(id)
 """
 
 
+_CLAIM = "select step, kind, key from sync.claim_conflicts(%(rest_s)s, %(limit)s)"
+
+
 class CoreConflicts:
     """Lists and closes conflicts. Raises TransientError when core cannot answer."""
 
@@ -69,6 +73,14 @@ class CoreConflicts:
         """Return one conflict, decided or not."""
         rows = self._core.read(_FIND, {"id": conflict_id})
         return _conflict(rows[0]) if rows else None
+
+    def claim(self, rest_s: float, limit: int) -> list[tuple[str, Ref]]:
+        """
+        Take open conflicts whose holder has moved, or that nobody has looked into for `rest_s`
+        seconds; return each one's step and entity.
+        """
+        rows = self._core.write(_CLAIM, {"rest_s": rest_s, "limit": limit})
+        return [(row["step"], Ref(row["kind"], row["key"])) for row in rows]
 
     def decide(
         self, conflict: OpenConflict, decision: str, operator: str, value: str | None

@@ -76,15 +76,16 @@ with given as (
       and not (select n.needs_review from medicine n where n.id = excluded.id)
 ), reading as (
   insert into sync.medication_readings as r (medication_id, document_id, position, raw, confidence,
-    frequency_code, strength_value, strength_unit, needs_review, review_reasons)
+    frequency_code, strength_value, strength_unit, digest, needs_review, review_reasons)
   select id, document_id, position, raw, confidence, frequency_code, strength_value, strength_unit,
-         needs_review, review_reasons
+         sync.medication_digest(to_jsonb(medicine)), needs_review, review_reasons
   from medicine order by id
   on conflict (medication_id) do update set
     document_id = excluded.document_id, position = excluded.position, raw = excluded.raw,
     confidence = excluded.confidence, frequency_code = excluded.frequency_code,
     strength_value = excluded.strength_value, strength_unit = excluded.strength_unit,
-    needs_review = excluded.needs_review, review_reasons = excluded.review_reasons
+    digest = excluded.digest, needs_review = excluded.needs_review,
+    review_reasons = excluded.review_reasons
 ), outcome as (
   select f.id, f.version, case when h.id is null then 'retrying' else 'done' end as state,
          case when h.id is null then 'patient_not_in_core' else f.code end as code

@@ -16,6 +16,12 @@ _BEGIN = """
 insert into sync.reconcile_runs (projection, dry_run) values (%(projection)s, %(dry_run)s)
 returning id
 """
+_RESTED = """
+select not exists (
+  select from sync.reconcile_runs
+  where projection = %(projection)s and not dry_run and complete
+    and finished_at > now() - make_interval(secs => %(rest_s)s)) as rested
+"""
 _STANDING = """
 select * from sync.standing(%(projection)s, %(kind)s, %(keys)s::text[], %(steps)s, %(age_s)s)
 """
@@ -35,6 +41,13 @@ update sync.reconcile_runs set finished_at = clock_timestamp(), source_rows = %(
   differing_buckets = %(differing_buckets)s, rows_read = %(rows_read)s,
   in_flight = %(in_flight)s, found = %(found)s, repaired = %(repaired)s, complete = %(complete)s
 where id = %(run)s
+returning id
+"""
+
+
+_REMOVAL = """
+insert into sync.orphan_removals (projection, key, operator)
+select %(projection)s, key, %(operator)s from unnest(%(keys)s::text[]) key
 returning id
 """
 
@@ -87,6 +100,10 @@ class CoreFindings:
     def __init__(self, core: CoreDatabase) -> None:
         self._core = core
 
+    def rested(self, projection: str, rest_s: float) -> bool:
+        """Tell whether the last whole run of a comparison ended at least so many seconds ago."""
+        return self._core.read(_RESTED, {"projection": projection, "rest_s": rest_s})[0]["rested"]
+
     def begin(self, projection: str, *, dry_run: bool) -> int:
         """Open a run; return its number."""
         return self._core.write(_BEGIN, {"projection": projection, "dry_run": dry_run})[0]["id"]
@@ -109,6 +126,11 @@ class CoreFindings:
         """Return the version of each entity that a step has written last."""
         rows = self._core.read(_VERSIONS, {"step": step, "kind": kind, "keys": list(keys)})
         return {row["key"]: row["source_version"] for row in rows}
+
+    def note_removal(self, projection: str, keys: Sequence[str], operator: str) -> None:
+        """Write down who orders which orphans to be removed."""
+        values = {"projection": projection, "keys": list(keys), "operator": operator}
+        self._core.write(_REMOVAL, values)
 
     def finish(
         self, run: int, projection: str, report: Report, findings: Sequence[Finding]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from shared.models import Prescription
-from shared.revocation import is_revoked
+from shared.revocation import is_revoked, summary_of
 
 if TYPE_CHECKING:
     from shared.stores.core import CoreDatabase, Row
@@ -39,13 +39,13 @@ class CorePrescriptions:
         self._core = core
 
     def read(self, ids: Sequence[str]) -> dict[str, Prescription]:
-        """Return the prescriptions that exist, by id."""
+        """Return the prescriptions that exist, by id. A summary may be unreadable."""
         rows = self._core.read(_READ, {"ids": list(ids)})
         return {row["id"]: _prescription(row) for row in rows}
 
 
 def _prescription(row: Row) -> Prescription:
-    summary = row["summary"] or {}
+    summary = summary_of(row["summary"])
     return Prescription(
         id=row["id"],
         uid=row["uid"],

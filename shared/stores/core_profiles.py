@@ -89,6 +89,12 @@ select o.uid, o.state, o.code from outcome o cross join recorded
 """
 
 
+_NOT_PATIENTS = """
+select firebase_uid as uid from users
+where firebase_uid = any(%(uids)s) and role::text <> 'PATIENT'
+"""
+
+
 class CoreProfiles:
     """Stores profiles. Raises TransientError when core cannot take them now."""
 
@@ -112,15 +118,20 @@ class CoreProfiles:
         news = {row["uid"]: (row["state"], row["code"]) for row in found}
         return [Outcome(ref, *news.get(ref.key, ("done", None))) for ref, _, _, _ in profiles]
 
+    def not_patients(self, uids: Sequence[str]) -> set[str]:
+        """Return those of these users who are doctors or staff."""
+        return {row["uid"] for row in self._core.read(_NOT_PATIENTS, {"uids": list(uids)})}
+
 
 def _row(ref: Ref, patient_id: str, profile: Profile, deleted: bool) -> dict[str, Any]:
     columns = {name: getattr(profile, name) for name in COLUMNS}
+    given = columns | {"language": profile.language}
     return {
         "uid": ref.key,
         "id": patient_id,
         "version": ref.version,
         "deleted": deleted,
-        "held": [name for name, value in columns.items() if value is not None],
+        "held": [name for name, value in given.items() if value is not None],
         **columns,
         "dob": profile.dob.isoformat() if profile.dob else None,
         "language": profile.language,

@@ -92,6 +92,7 @@ def parameters(batch: Batch, outcomes: Sequence[Outcome]) -> dict[str, Any]:
                     "conflicts": [{"field": c.field, "other": c.other} for c in o.conflicts],
                     "retry_after": o.retry_after,
                     "exhausted": o.exhausted,
+                    "digest": o.digest,
                 }
                 for o in outcomes
             ]

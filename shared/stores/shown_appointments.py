@@ -45,7 +45,7 @@ class ShownAppointments:
         Make Firestore show these appointments, and no longer show the deleted ones, given as id ->
         version of the deletion. What it shows in a newer version is left as it is.
         """
-        wanted = {a.id: (a.version, _copies(a)) for a in appointments}
+        wanted = {a.id: (a.version, copies(a)) for a in appointments}
         wanted |= {key: (version, {}) for key, version in deleted.items()}
         doctors = _newest_by_doctor(appointments)
         known = self._firestore.read(
@@ -60,7 +60,7 @@ class ShownAppointments:
             self._firestore.commit(batch)
 
 
-def _copies(appointment: Appointment) -> Documents:
+def copies(appointment: Appointment) -> Documents:
     """Return the appointment's documents: core's own fields, nothing joined that could go stale."""
     fields: dict[str, Any] = {
         "appointmentId": appointment.id,

@@ -8,7 +8,9 @@ variables {
   sign_in_hook = true
   secret_versions = {
     for secret in toset(flatten([
-      for function in jsondecode(file("../shared/catalog.json")).functions : function.secrets
+      for function in jsondecode(file("../shared/catalog.json")).functions : [
+        for secret in function.secrets : secret == "CORE_DSN" ? "CORE_DSN_${upper(function.core_role)}" : secret
+      ]
     ])) : secret => tostring(length(secret))
   }
 }
@@ -44,9 +46,15 @@ run "a_function_gets_exactly_its_secrets" {
 
   assert {
     condition = alltrue([
-      for name, function in google_cloudfunctions2_function.this :
-      toset([for secret in function.service_config[0].secret_environment_variables : "${secret.key} ${secret.secret} ${secret.version} ${secret.project_id}"]) ==
-      toset([for secret in local.catalog.functions[name].secrets : "${secret} ${secret} ${var.secret_versions[secret]} ${var.project}"])
+      for name, function in local.catalog.functions :
+      toset([
+        for secret in google_cloudfunctions2_function.this[name].service_config[0].secret_environment_variables :
+        "${secret.key} ${secret.secret} ${secret.version} ${secret.project_id}"
+      ]) ==
+      toset([
+        for key, id in { for secret in function.secrets : secret => secret == "CORE_DSN" ? "CORE_DSN_${upper(function.core_role)}" : secret } :
+        "${key} ${id} ${var.secret_versions[id]} ${var.project}"
+      ])
     ])
     error_message = "A function's secrets, or their pinned versions."
   }
@@ -54,7 +62,7 @@ run "a_function_gets_exactly_its_secrets" {
     condition = toset([for grant in google_secret_manager_secret_iam_member.reader : "${grant.secret_id} ${grant.role} ${grant.member}"]) == toset(flatten([
       for name, function in local.catalog.functions : [
         for secret in function.secrets :
-        "${google_secret_manager_secret.this[secret].id} roles/secretmanager.secretAccessor ${google_service_account.runs_as[name].member}"
+        "${google_secret_manager_secret.this[secret == "CORE_DSN" ? "CORE_DSN_${upper(function.core_role)}" : secret].id} roles/secretmanager.secretAccessor ${google_service_account.runs_as[name].member}"
       ]
     ]))
     error_message = "Readers of secrets."

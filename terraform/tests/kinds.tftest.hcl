@@ -9,7 +9,7 @@ variables {
   callers = { sync_status = ["group:operators@example.com"] }
   network = { name = "default", connector_range = "10.8.0.0/28" }
 
-  secret_versions = { CORE_DSN = "3", SUPABASE_SERVICE_KEY = "1", WEBHOOK_SECRET = "2" }
+  secret_versions = { CORE_DSN_PEOPLE = "3", SUPABASE_SERVICE_KEY = "1", WEBHOOK_SECRET = "2" }
   settings        = { OPENAI_BASE_URL = "https://embeddings.example.com/v1" }
 }
 

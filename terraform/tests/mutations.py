@@ -79,13 +79,14 @@ _CLOSED = [
     ),
     *_fails(
         "a_function_gets_exactly_its_secrets",
-        ("functions", "toset(each.value.secrets)", "local.secrets"),
+        ("functions", "each.value.secret_ids", "{ for id in local.secrets : id => id }"),
         (
             "functions",
             'lookup(var.secret_versions, secret_environment_variables.value, "none")',
             '"1"',
         ),
-        ("secrets", "for secret in function.secrets :", "for secret in local.secrets :"),
+        ("secrets", "for secret in values(function.secret_ids) :", "for secret in local.secrets :"),
+        ("locals", "upper(try(function.core_role, ", "upper(try(function.chain, "),
         ("secrets", "roles/secretmanager.secretAccessor", "roles/secretmanager.admin"),
     ),
     *_fails(
@@ -219,6 +220,12 @@ _RULES = [
             "rules",
             "secret_versions))) == 0",
             "secret_versions))) < 9",
+        ),
+        (
+            "a_way_into_core_without_a_role_is",
+            "rules",
+            "== can(length(function.core_role))",
+            "|| true",
         ),
         ("a_secret_as_plain_text_is", "rules", "settings))) == 0", "settings))) < 9"),
         ("a_caller_of_nothing_is", "rules", "local.gen2))) == 0", "local.gen2))) < 9"),

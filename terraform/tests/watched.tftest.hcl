@@ -8,7 +8,9 @@ variables {
   sign_in_hook = true
   secret_versions = {
     for secret in toset(flatten([
-      for function in jsondecode(file("../shared/catalog.json")).functions : function.secrets
+      for function in jsondecode(file("../shared/catalog.json")).functions : [
+        for secret in function.secrets : secret == "CORE_DSN" ? "CORE_DSN_${upper(function.core_role)}" : secret
+      ]
     ])) : secret => tostring(length(secret))
   }
 }

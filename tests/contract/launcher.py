@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import secrets
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -66,6 +67,7 @@ class StandIn:
     argv: list[str]
     log: Path
     says: str = "listening"
+    env: Mapping[str, str] = field(default_factory=dict[str, str])
     process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> StandIn:
@@ -85,7 +87,9 @@ class StandIn:
         """Start it without waiting."""
         command = [sys.executable, "-m", *self.argv]
         with self.log.open("wb") as log:
-            self.process = subprocess.Popen(command, cwd=REPOSITORY, stdout=log, stderr=log)
+            self.process = subprocess.Popen(
+                command, cwd=REPOSITORY, stdout=log, stderr=log, env={**os.environ, **self.env}
+            )
 
     def end(self, number: int = signal.SIGTERM) -> int:
         """Send it a signal and return its exit code."""
@@ -101,10 +105,10 @@ class Launcher:
     folder: Path
     made: list[StandIn] = field(default_factory=list)
 
-    def make(self, module: str, *arguments: str, says: str = "listening") -> StandIn:
+    def make(self, module: str, *arguments: str, says: str = "listening", **env: str) -> StandIn:
         """Return `python -m infra.local.MODULE`, to be started."""
         log = self.folder / f"{module}-{len(self.made)}.log"
-        self.made.append(StandIn([f"infra.local.{module}", *arguments], log, says))
+        self.made.append(StandIn([f"infra.local.{module}", *arguments], log, says, env))
         return self.made[-1]
 
     def supabase(self, dsn: str) -> tuple[Project, StandIn]:
@@ -113,7 +117,9 @@ class Launcher:
         project = Project(f"http://127.0.0.1:{port}", dsn)
         return project, self.make(
             "supabase",
-            *("--port", str(port), "--dsn", dsn),
-            *("--service-key", project.service_key, "--anon-key", project.anon_key),
-            *("--jwt-secret", JWT_SECRET, "--firebase-project", FIREBASE_PROJECT),
+            *("--port", str(port), "--firebase-project", FIREBASE_PROJECT),
+            SUPABASE_DSN=dsn,
+            SUPABASE_SERVICE_KEY=project.service_key,
+            SUPABASE_ANON_KEY=project.anon_key,
+            SUPABASE_JWT_SECRET=JWT_SECRET,
         )

@@ -1,4 +1,8 @@
-"""Core in a real PostgreSQL, in the words of memory_core_world.py."""
+"""
+Core in a real PostgreSQL, in the words of memory_core_world.py.
+
+Each store acts as the role of the functions that use it: a right it lacks fails its tests.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +25,7 @@ from shared.stores.core_profiles import CoreProfiles
 from shared.stores.core_users import CoreUsers
 from shared.stores.ledger import Ledger
 from tests.contract.memory_core_world import MemoryCoreWorld, Standing
+from tests.databases import acting
 from tests.memory.core import APPOINTMENT
 from tests.memory.core_stores import DOCTOR
 
@@ -78,18 +83,19 @@ class PostgresCoreWorld:
     """Core with the migrations as deployed. `sql` is the backend's own connection."""
 
     def __init__(self, core: CoreDatabase, sql: Sql) -> None:
-        self.users: Any = CoreUsers(core)
-        self.profiles: Any = CoreProfiles(core)
-        self.doctors: Any = CoreDoctors(core)
-        self.decisions: Any = CoreConflicts(core)
-        self.documents: Any = CoreDocuments(core)
-        self.prescriptions: Any = CorePrescriptions(core)
-        self.appointments: Any = CoreAppointments(core)
-        self.papers: Any = CorePapers(core)
-        self.notifications: Any = CoreNotifications(core)
-        self.pdf_copies: Any = CorePdfCopies(core)
-        self.ledger: Any = Ledger(core)
-        self.outbox: Any = CoreOutbox(core)
+        people, papers, notices = (acting(core, d) for d in ("people", "papers", "notices"))
+        self.users: Any = CoreUsers(people)
+        self.profiles: Any = CoreProfiles(people)
+        self.doctors: Any = CoreDoctors(people)
+        self.decisions: Any = CoreConflicts(acting(core, "operator"))
+        self.documents: Any = CoreDocuments(papers)
+        self.prescriptions: Any = CorePrescriptions(papers)
+        self.appointments: Any = CoreAppointments(notices)
+        self.papers: Any = CorePapers(notices)
+        self.notifications: Any = CoreNotifications(notices)
+        self.pdf_copies: Any = CorePdfCopies(papers)
+        self.ledger: Any = Ledger(people)
+        self.outbox: Any = CoreOutbox(acting(core, "relay"))
         self._sql = sql
         sql.execute(_DOCTOR, {"id": DOCTOR[0], "name": DOCTOR[1]})
 

@@ -79,12 +79,16 @@ class RealStores(Clients):
             storage=MemoryStorage(),
         )
 
-    def run(self) -> None:
-        """Relay both outboxes and deliver, until nothing is open."""
+    def run(self, without: str = "") -> None:
+        """Relay the outboxes, but the named place's, and deliver until all is quiet."""
+        relays = {"core": self.core_outbox, "supabase": self.supabase_outbox}
+        relays.pop(without, None)
         topics = catalog.load().announced_by
         while True:
-            sent = drain(self.core_outbox, self.publish, topics("core"), budget_s=60)
-            sent += drain(self.supabase_outbox, self.publish, topics("supabase"), budget_s=60)
+            sent = sum(
+                drain(outbox, self.publish, topics(place), budget_s=60)
+                for place, outbox in relays.items()
+            )
             if not sent and not self.bus.pending:
                 return
             self.bus.run_until_quiet(self)

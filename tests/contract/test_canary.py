@@ -8,7 +8,9 @@ import pytest
 
 from functions.upkeep.run_canary import patrol
 from shared import catalog
-from shared.canary import UID, Passage, is_canary, stalled
+from shared.canary import DOCTOR_UID, PREFIX, UID, is_canary
+from shared.canary_ways import stalled, watches
+from shared.events import Event, Ref, new_traceparent
 from shared.resyncing import kinds
 from shared.stores.core import CoreDatabase
 from shared.stores.supabase import Supabase
@@ -25,6 +27,7 @@ def later(to: RealStores) -> None:
     for statement in (
         "update sync.canary set touched_at = touched_at - interval '10 minutes'",
         "update sync.ledger set updated_at = updated_at - interval '10 minutes'",
+        "update sync.journal set at = at - interval '10 minutes'",
     ):
         to.core_sql.execute(statement.encode())
 
@@ -34,9 +37,17 @@ def alarms(to: RealStores) -> dict[str, str]:
     return {row["kind"]: row["stalled_step"] for row in rows if row["stalled_step"]}
 
 
+def triggers(to: RealStores) -> None:
+    """Announce the canaries' profiles as Firestore's triggers do."""
+    for topic, uid in (("profile-changed", UID), ("doctor-changed", DOCTOR_UID)):
+        to.publish([Event(topic, (Ref("user", uid),), new_traceparent())])
+
+
 def period(to: RealStores) -> dict[str, str]:
     """Run the canary, let the chains work and time pass; return the alarms it raised."""
     found = patrol(to)["stalled"]
+    to.run()
+    triggers(to)
     to.run()
     later(to)
     return found
@@ -44,60 +55,81 @@ def period(to: RealStores) -> dict[str, str]:
 
 def test_it_passes_through_every_chain_again_and_again(to: RealStores) -> None:
     assert [period(to) for _ in range(4)] == [{}, {}, {}, {}]
-    rows = to.core_sql.execute("select kind from sync.canary order by kind").fetchall()
-    assert {"document", "prescription", "user"} <= {row["kind"] for row in rows}
-    done = {
-        row["step"]
-        for row in to.core_sql.execute(
-            "select distinct step from sync.journal where state = 'done'"
-        ).fetchall()
-    }
-    assert {"store_user", "mirror_user", "admit_user", "store_document"} <= done
-    assert {"mirror_prescription", "index_prescription"} <= done
+    rows = to.core_sql.execute("select kind from sync.canary").fetchall()
+    assert {row["kind"] for row in rows} == watches().keys()
+    done = to.core_sql.execute("select distinct step from sync.journal where state = 'done'")
+    steps = {step.name for way in watches() for step in kinds()[way].chain()}
+    assert {row["step"] for row in done.fetchall()} == steps
     assert alarms(to) == {}
+
+
+def test_the_ways_pass_through_every_step_of_the_catalog() -> None:
+    passed = {step.name for way in watches() for step in kinds()[way].chain()}
+    assert passed == {step.name for step in catalog.load().steps()} - {"park_dead_letter"}
+
+
+@pytest.mark.parametrize("way", watches())
+def test_each_step_that_stands_still_is_named_within_two_periods_and_cleared_when_it_moves(
+    to: RealStores, way: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    period(to)
+    assert period(to) == {}
+    consumers = catalog.Catalog.consumers
+    for step in [step.name for step in kinds()[way].chain()]:
+
+        def deaf(self: catalog.Catalog, topic: str, step: str = step) -> list[catalog.Function]:
+            return [f for f in consumers(self, topic) if f.name != step]
+
+        with monkeypatch.context() as broken:
+            broken.setattr(catalog.Catalog, "consumers", deaf)
+            period(to)  # the step's subscription is gone: nobody hears the topic
+        capsys.readouterr()
+        found = period(to)
+        assert found[way] == step
+        assert set(found.values()) == {step}
+        lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        alarm = {(line["severity"], line["step"], line["kind"]) for line in lines
+                 if line["message"] == "canary_stalled"}  # fmt: skip
+        assert ("ERROR", step, way) in alarm
+        assert period(to) == {}
+        assert alarms(to) == {}
 
 
 @pytest.mark.parametrize(
-    ("step", "kind"),
+    ("deaf", "named"),
     [
-        (step.name, kind)
-        for kind in ("user", "document", "prescription", "appointment")
-        for step in kinds()[kind].chain()
+        ("core", {"appointment": "show_appointment", "prescription": "copy_prescription_pdf"}),
+        ("supabase", {"document": "store_document"}),
+        ("firestore", {"profile": "store_profile", "doctor": "store_doctor"}),
     ],
 )
-def test_a_step_that_stands_still_is_named_within_two_periods_and_cleared_when_it_moves(
-    to: RealStores,
-    step: str,
-    kind: str,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+def test_a_relay_or_a_trigger_that_stands_still_is_noticed_by_the_step_it_starts(
+    to: RealStores, deaf: str, named: dict[str, str]
 ) -> None:
     period(to)
-    period(to)
-    consumers = catalog.Catalog.consumers
-
-    def deaf(self: catalog.Catalog, topic: str) -> list[catalog.Function]:
-        return [f for f in consumers(self, topic) if f.name != step]
-
-    with monkeypatch.context() as broken:
-        broken.setattr(
-            catalog.Catalog,
-            "consumers",
-            deaf,
-        )
-        patrol(to)
-        to.run()  # the step's subscription is gone: nobody hears the topic
-    later(to)
-    capsys.readouterr()
-    assert patrol(to)["stalled"] == {kind: step}
-    assert alarms(to) == {kind: step}
-    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    (line,) = [line for line in lines if line["message"] == "canary_stalled"]
-    assert (line["severity"], line["step"], line["kind"]) == ("ERROR", step, kind)
-    to.run()
-    later(to)
     assert period(to) == {}
-    assert alarms(to) == {}
+    patrol(to)
+    to.run(without=deaf)
+    if deaf != "firestore":
+        triggers(to)
+    to.run(without=deaf)
+    later(to)
+    assert period(to) == named
+    assert period(to) == {}
+
+
+def test_a_canary_is_told_nothing_and_counted_nowhere(to: RealStores) -> None:
+    for _ in range(2):
+        period(to)
+    assert to.at_core("select 1 from notifications") == []
+    assert to.at_core("select 1 from sync.notifications") == []
+    assert to.at_core("select 1 from sync.told") == []
+    assert to.firebase.under(f"users/{UID}/inbox") == {}
+    people = (
+        "select 1 from users where firebase_uid is not null and not sync.is_canary(firebase_uid)"
+    )
+    assert to.at_core(people) == []
+    assert {is_canary(uid) for uid in to.firebase.account_rows} == {True}
 
 
 def test_a_touch_that_may_still_travel_is_neither_judged_nor_repeated(to: RealStores) -> None:
@@ -107,11 +139,12 @@ def test_a_touch_that_may_still_travel_is_neither_judged_nor_repeated(to: RealSt
     assert len(to.bus.published) == published
 
 
-def test_a_parked_canary_is_an_alarm_though_it_is_fresh() -> None:
-    passages = {"store_document": Passage("parked", fresh=True)}
-    assert stalled("document-changed", passages) == "store_document"
+@pytest.mark.parametrize("state", ["parked", "retrying", "replayed"])
+def test_a_canary_that_has_not_come_through_is_an_alarm(state: str) -> None:
+    assert stalled("document-changed", {"store_document": state}) == "store_document"
 
 
 def test_only_the_reserved_prefix_is_a_canary() -> None:
+    assert UID.startswith(PREFIX)
     assert is_canary(UID)
     assert not is_canary("xCanary-1")

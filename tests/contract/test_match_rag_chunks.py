@@ -153,8 +153,10 @@ def test_chunks_of_a_revoked_document_are_gone_for_everyone(filled: str) -> None
 
 def test_a_firebase_token_searches_through_the_data_api(filled: str, launcher: Launcher) -> None:
     port = free_port()
-    options = ["--service-key", "service", "--anon-key", "anon", "--firebase-project", "demo-x"]
-    launcher.make("supabase", "--port", str(port), "--dsn", filled, *options).start()
+    launcher.make(
+        "supabase", "--port", str(port), "--firebase-project", "demo-x",
+        SUPABASE_DSN=filled, SUPABASE_SERVICE_KEY="service", SUPABASE_ANON_KEY="anon",
+    ).start()  # fmt: skip
     claims = {
         "iss": "https://securetoken.google.com/demo-x",
         "aud": "demo-x",

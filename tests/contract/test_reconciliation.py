@@ -11,20 +11,32 @@ from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
+import functions_framework
 import pytest
+from flask.testing import FlaskClient
 
-from shared import settings
+from shared import clients, settings
 from shared.document_reading import TYPES
 from shared.ids import prescription_document_id
 from shared.orphans import OrphanError, remove
-from shared.projections import bucket, hash64
+from shared.projections import PROJECTIONS, bucket, hash64
 from shared.reconciliations import reconciliation
 from shared.stores.core import CoreDatabase
 from shared.stores.core_findings import Finding
 from shared.stores.supabase import Supabase
 from tests.contract.real_stores import RealStores, Sql
+from tests.databases import REPOSITORY
 
 DOC = [str(UUID(int=number + 1)) for number in range(4)]
+PROFILE: dict[str, Any] = {
+    "name": "Asha Rao",
+    "dob": "1990-02-03",
+    "gender": "Female",
+    "allergies": ["Testamol"],
+    "language": "hi",
+    "consentNotifications": True,
+}
+CHANGED_PROFILE: dict[str, Any] = PROFILE | {"allergies": ["Demoxil"]}
 MEDICINE = {"medications": [{"name": "Demoxil", "strength": "5 mg", "dose": 1.50}]}
 
 
@@ -45,7 +57,12 @@ def _agreed(to: RealStores) -> RealStores:
     to.upload(DOC[2], "u2", kind=" Report ")
     to.prescribe("rx1", "u1", diagnosis="rest", follow_up_days=7.0)
     to.prescribe("rx2", "u2")
-    to.run()
+    to.firebase.write_profile("u1", **PROFILE)
+    to.sign_up("d1", email="doctor@example.com")
+    to.firebase.write_profile("d1", "doctors", firstName="Demo", lastName="Physician")
+    for name in ("users", "profiles", "doctors"):
+        to.reconcile(name)
+        to.run()
     assert to.core_sql.execute("select key from sync.ledger where state <> 'done'").fetchall() == []
     return to
 
@@ -55,27 +72,31 @@ def drift(to: RealStores, name: str) -> set[tuple[str, str, str | None, bool]]:
     return {(f.class_, f.key, f.code, f.repaired) for f in found}
 
 
-NAMES = ("users", "auth_users", "documents", "prescriptions")
+NAMES = tuple(PROJECTIONS)
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_a_clean_run_changes_nothing_but_its_own_row(agreed: RealStores, name: str) -> None:
+def test_a_clean_run_changes_nothing_but_its_own_row(agreed: RealStores) -> None:
     def state() -> Any:
         queries = ("select * from sync.outbox order by kind, key", "select * from sync.ledger")
         return [
-            agreed.core_sql.execute(q).fetchall() for q in queries
-        ], agreed.supabase_sql.execute("select * from sync.outbox order by key").fetchall()
+            [agreed.core_sql.execute(q).fetchall() for q in queries],
+            agreed.supabase_sql.execute("select * from sync.outbox order by key").fetchall(),
+            dict(agreed.firebase.documents),
+            len(agreed.bus.published),
+            agreed.at_core("select projection, count(*) from sync.reconcile_runs group by 1"),
+        ]
 
-    agreed.reconcile(name)
-    before, published = state(), len(agreed.bus.published)
-    run = agreed.core_sql.execute("select count(*) as n from sync.reconcile_runs").fetchone()
-    report, found = reconciliation(name, agreed, grace_s=0).run()
-    assert (found, report.found, report.repaired, report.rows_read) == ([], 0, 0, 0)
-    assert report.source_rows == report.target_rows >= 2
-    assert (state(), len(agreed.bus.published)) == (before, published)
-    after = agreed.core_sql.execute("select count(*) as n from sync.reconcile_runs").fetchone()
-    assert run is not None
-    assert after == {"n": run["n"] + 1}
+    for name in NAMES:
+        agreed.reconcile(name)
+        *before, runs = state()
+        report, found = reconciliation(name, agreed, grace_s=0).run()
+        assert (found, report.found, report.repaired, report.rows_read) == ([], 0, 0, 0)
+        assert report.source_rows == report.target_rows >= 1
+        *after, more = state()
+        assert after == before
+        counted = {row["projection"]: row["count"] for row in runs}
+        counted[name] += 1
+        assert {row["projection"]: row["count"] for row in more} == counted
 
 
 DAMAGE: dict[str, tuple[str, Callable[[RealStores], object], str, str]] = {
@@ -110,6 +131,9 @@ DAMAGE: dict[str, tuple[str, Callable[[RealStores], object], str, str]] = {
     "a medicine that went from core": (
         "documents", lambda to: to.at_core("delete from medications where document_id = %(id)s",
                                            id=DOC[0]), "stale", DOC[0]),
+    "a medicine whose strength was edited in core": (
+        "documents", lambda to: to.at_core("update medications set strength = '50 mg' where"
+                                           " document_id = %(id)s", id=DOC[0]), "stale", DOC[0]),
     "an upload changed past its trigger": (
         "documents", lambda to: to.at_supabase("update documents set text = 'y' where id = %(id)s",
                                                id=DOC[2]), "stale", DOC[2]),
@@ -120,6 +144,18 @@ DAMAGE: dict[str, tuple[str, Callable[[RealStores], object], str, str]] = {
         "prescriptions", lambda to: to.at_supabase(
             "update documents set structured_json = '{}' where id = %(id)s", id=mirror("rx1")),
         "stale", "rx1"),
+    "a mirror's text that was edited": (
+        "prescriptions", lambda to: to.at_supabase(
+            "update documents set text = text || 'x' where id = %(id)s", id=mirror("rx2")),
+        "stale", "rx2"),
+    "a mirror whose file is another": (
+        "prescriptions", lambda to: to.at_supabase(
+            "update documents set file_url = 'documents/other.pdf' where id = %(id)s",
+            id=mirror("rx2")), "stale", "rx2"),
+    "a mirror that was hidden past the sync": (
+        "prescriptions", lambda to: to.at_supabase(
+            "update documents set revoked_at = now() where id = %(id)s", id=mirror("rx1")),
+        "stale", "rx1"),
     "a chunk that went": (
         "prescriptions", lambda to: to.at_supabase("delete from rag_chunks where document_id ="
                                                    " %(id)s", id=mirror("rx2")), "stale", "rx2"),
@@ -127,20 +163,78 @@ DAMAGE: dict[str, tuple[str, Callable[[RealStores], object], str, str]] = {
         "prescriptions", lambda to: to.at_core("update prescriptions set summary_json ="
                                                " '{\"diagnosis\": \"walk\"}' where id = 'rx2'"),
         "stale", "rx2"),
+    "a profile whose trigger was dropped": (
+        "profiles", lambda to: to.firebase.write_profile("u2", name="Ravi Das"), "missing", "u2"),
+    "a profile changed past its trigger": (
+        "profiles", lambda to: to.firebase.write_profile(
+            "u1", **CHANGED_PROFILE), "stale", "u1"),
+    "a language that core has lost": (
+        "profiles", lambda to: to.at_core("update users set language = 'en' where firebase_uid ="
+                                          " 'u1'"), "stale", "u1"),
+    "a date of birth that somebody edited in core": (
+        "profiles", lambda to: to.at_core("update patients set dob = '2001-01-01' where dob is not"
+                                          " null"), "stale", "u1"),
+    "a field that left its profile": (
+        "profiles", lambda to: to.firebase.write_profile("u1", name="Asha Rao"), "stale", "u1"),
+    "a doctor's profile whose trigger was dropped": (
+        "doctors", lambda to: to.firebase.write_profile("d1", "doctors", name="Demo Surgeon"),
+        "stale", "d1"),
+    "an appointment that doctor and patient no longer see": (
+        "appointments", lambda to: [to.firebase.documents.pop(at) for at in copies_of(to, "rx1")],
+        "missing", "visit-rx1"),
+    "a copy of an appointment that was edited": (
+        "appointments", lambda to: to.firebase.put_document(
+            copies_of(to, "rx1")[1], {"status": "CANCELLED"}), "stale", "visit-rx1"),
+    "an appointment changed past its trigger": (
+        "appointments", lambda to: to.at_core("update appointments set start_ts = start_ts + "
+                                              "interval '1 hour' where id = 'visit-rx2'"),
+        "stale", "visit-rx2"),
 }  # fmt: skip
+
+
+def copies_of(to: RealStores, prescription: str) -> list[str]:
+    """Return the paths of an appointment's copies, the doctor's first."""
+    paths = to.firebase.documents
+    return sorted(at for at in paths if at.endswith(f"/appointments/visit-{prescription}"))
 
 
 def mirror(prescription: str) -> str:
     return prescription_document_id(settings.id_namespace(), prescription)
 
 
-@pytest.mark.parametrize("what", DAMAGE)
-def test_drift_is_found_repaired_and_found_no_more(agreed: RealStores, what: str) -> None:
-    name, damage, class_, key = DAMAGE[what]
-    damage(agreed)
-    assert drift(agreed, name) == {(class_, key, None, True)}
+@pytest.mark.parametrize("name", NAMES)
+def test_drift_is_found_repaired_and_found_no_more(agreed: RealStores, name: str) -> None:
+    cases = {what: case[1:] for what, case in DAMAGE.items() if case[0] == name}
+    assert cases
+    for what, (damage, class_, key) in cases.items():
+        damage(agreed)
+        assert drift(agreed, name) == {(class_, key, None, True)}, what
+        agreed.run()
+        assert drift(agreed, name) == set(), what
+
+
+def test_repairs_of_every_comparison_at_once_end_in_agreement(agreed: RealStores) -> None:
+    for what in ("a phone that somebody edited in core", "an auth user that went",
+                 "a document that went from core", "a mirror that was edited",
+                 "a profile changed past its trigger",
+                 "a doctor's profile whose trigger was dropped",
+                 "a copy of an appointment that was edited"):  # fmt: skip
+        DAMAGE[what][1](agreed)
+    repaired = {name: len(drift(agreed, name)) for name in NAMES}
+    assert min(repaired.values()) >= 1
+    for _ in range(2):  # what mends one store may be a change for the next
+        agreed.run()
+        repaired = {name: len(drift(agreed, name)) for name in NAMES}
+    assert not any(repaired.values())
+
+
+def test_a_doctor_who_may_no_longer_read_the_appointments_is_drift_of_each(
+    agreed: RealStores,
+) -> None:
+    agreed.firebase.put_document("doctors/doctor", {"uid": "somebody else"})
+    assert {key for _, key, _, _ in drift(agreed, "appointments")} == {"visit-rx1", "visit-rx2"}
     agreed.run()
-    assert [drift(agreed, other) for other in NAMES] == [set(), set(), set(), set()]
+    assert drift(agreed, "appointments") == set()
 
 
 def test_a_doctors_mirror_and_one_without_any_contact_left_are_no_drift(agreed: RealStores) -> None:
@@ -199,20 +293,120 @@ def test_an_orphan_is_reported_and_removed_only_on_order(agreed: RealStores) -> 
     assert drift(agreed, "documents") == {("orphan", DOC[0], None, False)}
     assert drift(agreed, "documents") == {("orphan", DOC[0], None, False)}
     with pytest.raises(OrphanError, match=DOC[1]):
-        remove("documents", [DOC[0], DOC[1]], agreed)
+        remove("documents", [DOC[0], DOC[1]], agreed, operator="asha")
     with pytest.raises(OrphanError, match="erasing"):
-        remove("users", ["u1"], agreed)
+        remove("users", ["u1"], agreed, operator="asha")
     for _ in range(3):
         agreed.age()
-    assert remove("documents", [DOC[0]], agreed) == 1
+    assert remove("documents", [DOC[0]], agreed, operator="asha") == 1
     assert agreed.at_core("select 1 from medications where document_id = %(id)s", id=DOC[0]) == []
     assert drift(agreed, "documents") == set()
+
+
+def test_a_profile_that_was_deleted_past_its_trigger_is_taken_back_on_order_only(
+    agreed: RealStores,
+) -> None:
+    agreed.firebase.delete_profile("u1")
+    assert drift(agreed, "profiles") == {("orphan", "u1", None, False)}
+    assert agreed.at_core("select 1 from patients where name = 'Asha Rao'") != []
+    assert remove("profiles", ["u1"], agreed, operator="asha") == 1
+    agreed.run()
+    assert agreed.at_core("select 1 from patients where name = 'Asha Rao'") == []
+    assert drift(agreed, "profiles") == set()
+    orders = agreed.at_core("select projection, key, operator from sync.orphan_removals")
+    assert orders == [{"projection": "profiles", "key": "u1", "operator": "asha"}]
+
+
+@pytest.mark.parametrize(
+    ("order", "status", "word"),
+    [
+        ({"projection": "paper", "keys": ["a"], "operator": "asha"}, 422, "projection"),
+        ({"projection": "documents", "keys": [], "operator": "asha"}, 422, "keys"),
+        ({"projection": "documents", "keys": [1], "operator": "asha"}, 422, "keys"),
+        ({"projection": "documents", "keys": ["a"]}, 422, "operator"),
+        ({"projection": "documents", "keys": ["a"], "operator": "asha"}, 409, "no_orphan"),
+        ({"projection": "users", "keys": ["a"], "operator": "asha"}, 409, "no_orphan"),
+    ],
+)
+def test_an_order_that_breaks_a_rule_removes_nothing(
+    to: RealStores, monkeypatch: pytest.MonkeyPatch, order: dict[str, Any], status: int, word: str
+) -> None:
+    answer = called("remove_orphans", to, monkeypatch).post("/", json=order)
+    assert (answer.status_code, answer.get_json()["error"]) == (status, word)
+    assert to.at_core("select 1 from sync.orphan_removals") == []
+
+
+def test_an_operators_order_over_http_removes_an_orphan(
+    agreed: RealStores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    agreed.at_core("delete from prescriptions where id = 'rx1'")
+    order = {"projection": "prescriptions", "keys": [mirror("rx1")], "operator": "asha"}
+    http = called("remove_orphans", agreed, monkeypatch)
+    assert http.post("/", json=order).get_json() == {"projection": "prescriptions", "removed": 1}
+    assert drift(agreed, "prescriptions") == set()
+    assert http.post("/", json=order).status_code == 409
+
+
+def test_by_schedule_what_must_be_listed_rests_and_an_operator_may_ask_for_it(
+    agreed: RealStores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    http = called("reconcile", agreed, monkeypatch)
+    assert http.post("/").get_json().keys() == {*NAMES} - {"profiles", "doctors"}
+    assert http.post("/").get_json().keys() == {n for n, p in PROJECTIONS.items() if not p.listed}
+    assert http.post("/", json={"projection": "profiles", "dry_run": True}).get_json().keys() == {
+        "profiles"
+    }
+    assert http.post("/", json={"projection": "all"}).status_code == 422
+    monkeypatch.setenv("RECONCILE_LISTED_S", "1")
+    agreed.age()
+    assert http.post("/").get_json().keys() == {*NAMES}
+
+
+def called(name: str, to: RealStores, monkeypatch: pytest.MonkeyPatch) -> FlaskClient:
+    """Return a client of a function over the test's stores."""
+    monkeypatch.setattr(clients, "_current", to)
+    source = str(REPOSITORY / "main.py")
+    return functions_framework.create_app(name, source, "http").test_client()
+
+
+def test_a_medications_start_and_reminders_are_the_patients_own(agreed: RealStores) -> None:
+    agreed.at_core("update medications set reminders_enabled = true, start_date = '2026-01-01'")
+    assert drift(agreed, "documents") == set()
+
+
+def test_a_copy_that_nobody_should_see_is_reported_and_removed_on_order(agreed: RealStores) -> None:
+    stray, lost = "users/u2/appointments/visit-rx1", "users/u1/appointments/unknown"
+    shown = agreed.firebase.documents[copies_of(agreed, "rx1")[1]].data or {}
+    agreed.firebase.put_document(stray, shown)
+    agreed.firebase.put_document(lost, {})
+    assert drift(agreed, "appointments") == {
+        ("orphan", "visit-rx1", None, False),
+        ("orphan", "unknown", None, False),
+    }
+    assert remove("appointments", ["visit-rx1", "unknown"], agreed, operator="asha") == 2
+    assert {stray, lost} & agreed.firebase.documents.keys() == set()
+    assert len(copies_of(agreed, "rx1")) == 2
+    assert drift(agreed, "appointments") == set()
+
+
+def test_a_profile_of_somebody_who_is_no_patient_is_no_drift(agreed: RealStores) -> None:
+    agreed.firebase.write_profile("d1", name="Demo Physician")
+    assert drift(agreed, "profiles") == set()
+
+
+def test_a_document_written_just_now_is_left_to_its_trigger(agreed: RealStores) -> None:
+    agreed.firebase.write_profile("u2", name="Ravi Das")
+    before = agreed.firebase.documents["users/u2"]
+    now = int(time.time() * 1e6)
+    agreed.firebase.documents["users/u2"] = replace(before, changed=now)
+    report, found = agreed.reconcile("profiles", grace_s=60)
+    assert (found, report.in_flight) == ([], 1)
 
 
 def test_an_orphan_mirror_is_removed_on_order(agreed: RealStores) -> None:
     agreed.at_core("delete from prescriptions where id = 'rx1'")
     assert drift(agreed, "prescriptions") == {("orphan", mirror("rx1"), None, False)}
-    assert remove("prescriptions", [mirror("rx1")], agreed) == 1
+    assert remove("prescriptions", [mirror("rx1")], agreed, operator="asha") == 1
     assert drift(agreed, "prescriptions") == set()
 
 

@@ -47,6 +47,33 @@ def test_with_every_auth_trigger_dropped_all_users_still_arrive(to: RealStores) 
     assert to.supabase_sql.execute("select count(*) as n from auth.users").fetchone() == {"n": 25}
 
 
+def test_with_every_firestore_trigger_dropped_all_profiles_still_arrive(to: RealStores) -> None:
+    for number in range(25):
+        to.sign_up(f"u{number}", email=f"{number}@example.com")
+        to.firebase.write_profile(f"u{number}", name=f"Person {number}")
+    to.sign_up("d1", email="doctor@example.com")
+    to.firebase.write_profile("d1", "doctors", name="Demo Physician")
+    to.firebase.put_document("doctors/core-id", {"uid": "d1"})  # whose appointments these are
+    assert run(to, "user")[-1] == 26
+    to.run()
+    states = resync(KINDS["profile"], to, page_size=10, sleep=lambda _: None)
+    assert [state.announced for state in islice(states, 2)] == [10, 20]
+    assert run(to, "profile", resume=True) == [25]
+    assert run(to, "doctor") == [1]
+    to.run()
+    named = "select count(*) as n from patients where name like 'Person %'"
+    assert to.core_sql.execute(named.encode()).fetchone() == {"n": 25}
+    assert to.core_sql.execute("select last_name from doctors").fetchone() == {
+        "last_name": "Physician"
+    }
+    mirrored = "select count(*) as n from auth.users where raw_user_meta_data ->> 'name' <> ''"
+    assert to.supabase_sql.execute(mirrored.encode()).fetchone() == {"n": 26}
+    assert announced(to, "doctor-changed") == ["d1"]
+    quoted = estimate(KINDS["profile"], to)
+    assert (quoted.entities, quoted.steps) == (25, 3)
+    assert estimate(KINDS["user"], to).entities == 26
+
+
 def test_what_was_there_before_the_outbox_is_announced(to: RealStores) -> None:
     to.sign_up("u1", email="a@example.com")
     run(to, "user")
@@ -128,4 +155,5 @@ def test_a_budget_in_dollars_is_a_number_of_entities() -> None:
     assert budget(quoted, None, quoted.dollars / 2) in {499, 500}
     assert budget(quoted, 10, quoted.dollars / 2) == 10
     assert budget(quoted, None, None) is None
-    assert budget(quote(0, 2, 0), None, 5.0) is None
+    quoted_alone = quote(1, 2, 0)  # where there is nothing yet, what comes is bounded all the same
+    assert budget(quote(0, 2, 0), None, 5.0) == int(5.0 / quoted_alone.each)

@@ -47,7 +47,11 @@ def test_what_an_outage_parked_is_replayed_and_arrives(to: RealStores, http: Fla
     to.publish([Event("user-changed", (Ref("user", "u1"),), new_traceparent())])
     to.run()
     assert state(to, "u1") == "parked"
-    assert http.post("/").json == {"retried": 0, "failed": 1}  # by schedule: it has not rested
+    assert http.post("/").json == {
+        "retried": 0,
+        "failed": 1,
+        "looked_into": 0,
+    }  # by schedule: it has not rested
     assert http.post("/", json={}).json == {"retried": 1, "failed": 0}
     to.run()
     assert state(to, "u1") == "done"
@@ -65,6 +69,84 @@ def test_a_patients_parked_uploads_are_found_though_core_does_not_know_them(
     assert http.post("/", json={"uid": "stranger"}).json == {"retried": 1, "failed": 0}
     to.run()
     assert state(to, DOC) == "done"
+
+
+def announce(to: RealStores, *uids: str) -> None:
+    to.publish([Event("user-changed", (Ref("user", uid),), new_traceparent()) for uid in uids])
+    to.run()
+
+
+def conflicts(to: RealStores) -> list[tuple[str, str]]:
+    rows = to.at_core("select key, step from sync.conflicts where resolved_at is null order by 1")
+    return [(row["key"], row["step"]) for row in rows]
+
+
+def looked_into(http: FlaskClient) -> int:
+    return (http.post("/").get_json() or {})["looked_into"]
+
+
+def test_a_contact_that_its_holder_gives_up_goes_to_whoever_has_it_without_a_hand(
+    to: RealStores, http: FlaskClient
+) -> None:
+    to.sign_up("u1", email="a@example.com")
+    announce(to, "u1")
+    to.sign_up("u2", email="a@example.com")
+    announce(to, "u2")
+    assert conflicts(to) == [("u2", "store_user")]
+    assert looked_into(http) == 0
+    to.sign_up("u1", email="b@example.com")
+    announce(to, "u1")
+    assert looked_into(http) == 1
+    to.run()
+    assert conflicts(to) == []
+    emails = to.at_core("select firebase_uid, email from users order by 1")
+    assert [row["email"] for row in emails] == ["b@example.com", "a@example.com"]
+    assert looked_into(http) == 0
+
+
+def test_a_conflict_that_lasts_is_looked_into_when_it_has_rested_and_stays_one(
+    to: RealStores, http: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for uid in ("u1", "u2"):
+        to.sign_up(uid, email="a@example.com")
+        announce(to, uid)
+    monkeypatch.setenv("CONFLICT_REST_S", "60")
+    assert looked_into(http) == 0
+    to.at_core("update sync.conflicts set looked_at = now() - interval '2 minutes'")
+    assert looked_into(http) == 1
+    assert looked_into(http) == 0
+    to.run()
+    assert conflicts(to) == [("u2", "store_user")]
+
+
+def test_a_contact_whose_holder_is_gone_from_core_is_free(
+    to: RealStores, http: FlaskClient
+) -> None:
+    for uid in ("u1", "u2"):
+        to.sign_up(uid, email="a@example.com")
+        announce(to, uid)
+    to.core_sql.execute("delete from users where firebase_uid = 'u1'")
+    to.firebase.delete("u1")
+    assert looked_into(http) == 1
+    to.run()
+    assert ("u2", "store_user") not in conflicts(to)
+
+
+def test_a_contact_that_is_freed_in_supabase_alone_is_found_by_the_next_look(
+    to: RealStores, http: FlaskClient
+) -> None:
+    to.supabase_sql.execute(
+        "insert into auth.users (id, email) values (gen_random_uuid(), 'a@example.com')"
+    )
+    to.sign_up("u1", email="a@example.com")
+    announce(to, "u1")
+    assert conflicts(to) == [("u1", "mirror_user")]
+    to.supabase_sql.execute("delete from auth.users where email = 'a@example.com'")
+    assert looked_into(http) == 0
+    to.at_core("update sync.conflicts set looked_at = now() - interval '1 day'")
+    assert looked_into(http) == 1
+    to.run()
+    assert conflicts(to) == []
 
 
 @pytest.mark.parametrize(

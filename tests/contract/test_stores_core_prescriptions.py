@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
+from shared.errors import PermanentError
 from shared.models import Prescription
 from tests.contract.postgres_core_world import CoreWorld
 
@@ -61,3 +64,21 @@ def test_a_deleted_prescription_is_not_read_and_its_version_stays_known(
 
 def test_reading_nothing_finds_nothing(at_core: CoreWorld) -> None:
     assert at_core.prescriptions.read([]) == {}
+
+
+@pytest.mark.parametrize("summary", [None, "", "  ", {}, '{"diagnosis": "x"}'])
+def test_a_summary_that_is_absent_or_the_text_of_an_object_is_read(
+    at_core: CoreWorld, summary: Any
+) -> None:
+    at_core.put_prescription("rx1", "id1", summary=summary)
+    expected = {"diagnosis": "x"} if isinstance(summary, str) and "x" in summary else {}
+    assert at_core.prescriptions.read(["rx1"])["rx1"].summary == expected
+
+
+@pytest.mark.parametrize("summary", [[], [{}], 7, True, "not json", "[]", "null and void"])
+def test_a_summary_that_is_no_object_is_parked_and_not_guessed(
+    at_core: CoreWorld, summary: Any
+) -> None:
+    at_core.put_prescription("rx1", "id1", summary=summary)
+    with pytest.raises(PermanentError, match="prescription_summary_unreadable"):
+        at_core.prescriptions.read(["rx1"])

@@ -17,6 +17,7 @@ from shared.stores.core import CoreDatabase
 from shared.stores.core_outbox import CoreOutbox
 from shared.stores.core_replays import CoreReplays, Filter
 from shared.stores.ledger import Ledger
+from tests.databases import acting
 
 Sql = psycopg.Connection[dict[str, Any]]
 TRACE = f"00-{'ab' * 16}-{'cd' * 8}-01"
@@ -26,7 +27,8 @@ class Parked:
     """A core whose ledger holds parked entities, and what was published."""
 
     def __init__(self, core: CoreDatabase, sql: Sql) -> None:
-        self.ledger, self.replays, self.outbox = Ledger(core), CoreReplays(core), CoreOutbox(core)
+        own = acting(core, "repair")
+        self.ledger, self.replays, self.outbox = Ledger(own), CoreReplays(own), CoreOutbox(own)
         self.sql = sql
         self.published: list[Event] = []
         self.slept: list[float] = []

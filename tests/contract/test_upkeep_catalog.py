@@ -25,8 +25,10 @@ def test_each_relay_may_publish_what_its_place_announces() -> None:
 
 
 def test_reconciliation_and_canary_may_publish_what_firebase_announces() -> None:
-    topics = set(catalog.load().announced_by("firebase").values())
+    places = ("firebase", "firestore/users", "firestore/doctors")
+    topics = {t for place in places for t in catalog.load().announced_by(place).values()}
     assert set(FUNCTIONS["reconcile"].emits) == topics
+    assert set(FUNCTIONS["remove_orphans"].emits) < topics
     assert "user-changed" in FUNCTIONS["run_canary"].emits
 
 

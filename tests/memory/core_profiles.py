@@ -34,6 +34,12 @@ class MemoryCoreProfiles:
             self._core.record(batch.step, batch.traceparent, outcomes.values())
             return [outcomes.get(ref.key, Outcome(ref, "done")) for ref, _, _, _ in profiles]
 
+    def not_patients(self, uids: Sequence[str]) -> set[str]:
+        """Return those of these users who are doctors or staff."""
+        with self._core.effect("core_profiles.not_patients"):
+            users = (self._core.user_by_uid(uid) for uid in uids)
+            return {user["firebase_uid"] for user in users if user and user["role"] != "PATIENT"}
+
     def _store(self, ref: Ref, patient_id: str, profile: Profile, deleted: bool) -> Outcome:
         user = self._core.user_by_uid(ref.key)
         code = "profile_deleted" if deleted else None
@@ -47,11 +53,12 @@ class MemoryCoreProfiles:
             kept = {n: known.get(n) for n in COLUMNS if n not in reading["held"]}
             merged = {n: v if v is not None else kept.get(n) for n, v in values.items()}
             self._core.write_patient(user["id"], known | merged, ours=True)
+        given = values | {"language": profile.language}
         if profile.language:
             self._core.languages[user["id"]] = profile.language
         self._core.profile_reading_rows[ref.key] = {
             "version": ref.version,
-            "held": [n for n, v in values.items() if v is not None] if is_patient else [],
+            "held": [n for n, v in given.items() if v is not None] if is_patient else [],
             "consent_data_use": profile.consent_data_use,
             "consent_notifications": profile.consent_notifications,
             "review_reasons": [*profile.review_reasons, *_differences(profile, user)],

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from shared.events import Ref
 from shared.models import OpenConflict, Prescription
 from shared.outcomes import Outcome
-from shared.revocation import is_revoked
+from shared.revocation import is_revoked, summary_of
 from tests.memory.core import JournalRow, MemoryCore, Row, digits
 
 if TYPE_CHECKING:
@@ -123,6 +123,7 @@ class MemoryCorePrescriptions:
         uid = self._core.user_rows[row["user_id"]]["firebase_uid"]
         source = hashlib.sha256((row["pdf_url"] or "").encode()).hexdigest()
         copies = self._core.pdf_copies.values()
+        summary = summary_of(row["summary"])
         return Prescription(
             id=row["id"],
             uid=uid,
@@ -130,10 +131,10 @@ class MemoryCorePrescriptions:
             doctor=doctor,
             doctor_id=doctor_id,
             pdf_url=row["pdf_url"],
-            summary=row["summary"],
+            summary=summary,
             created_at=row["created_at"],
             version=self._core.outbox.version("prescription", row["id"]),
-            revoked=is_revoked(row["summary"], row.get("status"), row.get("revoked_at")),
+            revoked=is_revoked(summary, row.get("status"), row.get("revoked_at")),
             file_url=next(
                 (
                     copy.path

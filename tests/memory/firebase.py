@@ -98,6 +98,11 @@ class MemoryAccounts:
             self._firebase.account_rows[uid] = replace(account, claims=dict(claims))
 
 
+def _lies_in(at: str, collection: str, *, anywhere: bool) -> bool:
+    parts = at.split("/")
+    return parts[-2] == collection and (anywhere or len(parts) == 2)
+
+
 def _check(uid: str) -> None:
     if not 0 < len(uid) <= 128:  # the Admin SDK refuses it before it asks
         raise PermanentError("firebase_invalid_argument")
@@ -123,6 +128,35 @@ class MemoryFirestore:
             return Snapshot(None, version=now)
         chosen = {k: v for k, v in known.data.items() if fields is None or k in fields}
         return Snapshot(chosen, known.changed, known.changed)
+
+    def page(
+        self,
+        collection: str,
+        after: str | None,
+        limit: int,
+        fields: Sequence[str],
+        *,
+        anywhere: bool = False,
+    ) -> list[tuple[str, Snapshot]]:
+        """Return up to `limit` documents of a collection with their paths, after a path."""
+        with self._firebase.effect("firestore.page"):
+            now = self._firebase.next_version()
+            paths = sorted(
+                (
+                    at
+                    for at in self._firebase.documents
+                    if _lies_in(at, collection, anywhere=anywhere)
+                ),
+                key=lambda at: at.split("/"),
+            )
+            start = [] if after is None else after.split("/")
+            wanted = [at for at in paths if at.split("/") > start][:limit]
+            return [(at, self._snapshot(at, fields, now)) for at in wanted]
+
+    def count(self, collection: str) -> int:
+        """Return how many documents a collection has."""
+        with self._firebase.effect("firestore.count"):
+            return sum(_lies_in(at, collection, anywhere=False) for at in self._firebase.documents)
 
     def commit(self, writes: Sequence[Write]) -> None:
         """Carry out all writes or none."""

@@ -19,6 +19,7 @@ create table sync.ledger (
   first_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
   exhausted boolean not null default false,  -- parked because it ran out of deliveries
+  digest bigint,                             -- hash of what was written, where another side has it
   replays integer not null default 0,        -- since the last success
   replayed_at timestamptz,
   next_retry_at timestamptz,                 -- not before: a Retry-After, or the next replay
@@ -90,7 +91,7 @@ language sql volatile set search_path = '' as $$
 $$;
 
 -- Write a batch of outcomes: [{kind, key, version, state, code, conflicts: [{field, other}],
--- retry_after (seconds), exhausted}].
+-- retry_after (seconds), exhausted, digest}].
 -- An outcome older than what is already written changes nothing but the journal. Version 0 means
 -- that the version is not known (the source could not be read, or has none): it is never older.
 create function sync.record(p_step text, p_trace text, p_revision text, p_outcomes jsonb)
@@ -98,13 +99,13 @@ returns integer language sql set search_path = '' as $$
   with outcome as (
     select * from jsonb_to_recordset(p_outcomes)
       as o(kind text, key text, version bigint, state text, code text, conflicts jsonb,
-           retry_after double precision, exhausted boolean)
+           retry_after double precision, exhausted boolean, digest bigint)
   ), written as (
     insert into sync.ledger as l (kind, key, step, state, source_version, seen_version, attempts,
-      error_code, trace_id, exhausted, next_retry_at)
+      error_code, trace_id, digest, exhausted, next_retry_at)
     select kind, key, p_step, state,
            case when state in ('done', 'conflict', 'gone') then version else 0 end, version,
-           case when state in ('retrying', 'parked') then 1 else 0 end, code, p_trace,
+           case when state in ('retrying', 'parked') then 1 else 0 end, code, p_trace, digest,
            state = 'parked' and coalesce(exhausted, false),
            case when state = 'retrying' and retry_after > 0
                 then now() + make_interval(secs => least(retry_after, 3600))
@@ -117,6 +118,7 @@ returns integer language sql set search_path = '' as $$
       attempts = case when excluded.attempts = 0 then 0 else l.attempts + 1 end,
       error_code = excluded.error_code,
       trace_id = excluded.trace_id,
+      digest = coalesce(excluded.digest, l.digest),
       exhausted = excluded.exhausted,
       replays = case when excluded.attempts = 0 then 0 else l.replays end,
       next_retry_at = case when excluded.exhausted then now() + sync.replay_pause(l.replays)

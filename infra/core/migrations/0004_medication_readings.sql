@@ -10,6 +10,7 @@ create table sync.medication_readings (
   frequency_code text,
   strength_value numeric,
   strength_unit text,
+  digest bigint,                              -- of the medication as it was written
   needs_review boolean not null,
   review_reasons text[] not null default '{}'
 );

@@ -1,8 +1,9 @@
 -- Profiles: how each was read, what a doctor's account may replace, and names in the outbox.
 
 -- How a patient's profile was read: what the backend's `patients` has no column for. No content:
--- `held` names the columns whose value is the profile's own. A field that leaves the profile clears
--- such a column, and leaves alone what the backend has filled in itself.
+-- `held` names the columns whose value is the profile's own (`language` is that of users). A field
+-- that leaves the profile clears such a column of `patients`, and leaves alone what the backend has
+-- filled in itself.
 -- allergies null and not in review_reasons as allergies_missing: the patient stated that there are none.
 create table sync.profile_readings (
   uid text primary key,

@@ -1,6 +1,6 @@
 -- Projections: what must agree between the stores, each row in a canonical text that both sides
 -- write alike, and its digests. A projection is a view sync.projection_NAME with the columns
---   at         the source's own key, by which it is paged
+--   at         the source's own key, by which it is paged; rows of one key are never parted
 --   entity     the entity's key in events
 --   key        what both sides call it
 --   canonical  all that must agree, as the text of a JSON array that begins with the key
@@ -77,15 +77,24 @@ left join public.doctors d on d.user_id = u.id
 where u.firebase_uid is not null
   and (sync.normal_email(u.email) is not null or sync.normal_phone(u.phone) is not null);
 
+-- What a medication says: all but what is the patient's own, its start and its reminders.
+create function sync.medication_digest(p jsonb) returns bigint
+language sql immutable strict parallel safe as $$
+  select sync.hash64(jsonb_build_array(p -> 'name', p -> 'strength', p -> 'form', p -> 'frequency',
+    p -> 'route', p -> 'duration_days')::text)
+$$;
+
 -- Core documents against uploads: their content, the version that was stored, and whether the
--- medications are those that were read then.
+-- medications are those that were read then, word for word.
 create view sync.projection_documents as
 select d.id as at, d.id as entity, d.id as key,
        jsonb_build_array(d.id, u.firebase_uid, d.type::text, d.file_url, d.text,
          sync.canonical_json(d.structured_json), d.ocr_confidence,
          to_char(d.created_at, 'YYYY-MM-DD HH24:MI:SS.MS'), coalesce(l.source_version, 0),
-         array(select m.id from public.medications m where m.document_id = d.id order by m.id)
-           = array(select r.medication_id from sync.medication_readings r
+         array(select row (m.id, sync.medication_digest(to_jsonb(m)), m.patient_id = d.patient_id)::text
+               from public.medications m where m.document_id = d.id order by m.id)
+           = array(select row (r.medication_id, r.digest, true)::text
+                   from sync.medication_readings r
                    where r.document_id = d.id order by r.medication_id)
        )::text as canonical
 from public.documents d
@@ -95,15 +104,18 @@ left join sync.ledger l on l.kind = 'document' and l.key = d.id and l.step = 'st
 
 -- Core prescriptions against their mirrors. A mirror's id is derived with a secret that SQL does not
 -- have; but it carries the version of core that it shows, which one sequence gives and cannot tie.
+-- Its text and file are made in Python: the step that writes them notes their digest.
 create view sync.projection_prescriptions as
 select r.id as at, r.id as entity, coalesce(o.version, 0)::text as key,
        jsonb_build_array(coalesce(o.version, 0)::text, u.firebase_uid,
-         coalesce(sync.canonical_json(r.summary_json), '{}'), true)::text as canonical
+         coalesce(sync.canonical_json(r.summary_json), '{}'), true, l.digest)::text as canonical
 from public.prescriptions r
 join public.appointments a on a.id = r.appointment_id
 join public.patients p on p.id = a.patient_id
 join public.users u on u.id = p.user_id
 left join sync.outbox o on o.kind = 'prescription' and o.key = r.id
+left join sync.ledger l
+  on l.kind = 'prescription' and l.key = r.id and l.step = 'mirror_prescription'
 where u.firebase_uid is not null;
 
 -- The type of a projection's paging column, so that its index is used.
@@ -134,12 +146,12 @@ begin
   execute format(
     'with page as ('
     '  select at, key, canonical from sync.%1$I where $2 is null or at > $2::%2$s'
-    '  order by at limit $3'
+    '  order by at fetch first ($3) rows with ties'
     '), summed as ('
     '  select sync.bucket(key, $1) as bucket, count(*) as rows, bit_xor(sync.hash64(canonical)) as x'
     '  from page group by 1'
     ') select jsonb_build_object('
-    '    ''after'', case when (select count(*) from page) = $3'
+    '    ''after'', case when (select count(*) from page) >= $3'
     '             then (select at::text from page order by at desc limit 1) end,'
     '    ''rows'', (select count(*) from page),'
     '    ''buckets'', coalesce((select jsonb_agg(jsonb_build_array(bucket, rows, x)) from summed), ''[]''))',
@@ -160,9 +172,9 @@ begin
     'with page as ('
     '  select at, entity, key, canonical from sync.%1$I'
     '  where ($3 is null or at > $3::%2$s) and sync.bucket(key, $1) = any ($2)'
-    '  order by at limit $4'
+    '  order by at fetch first ($4) rows with ties'
     ') select jsonb_build_object('
-    '    ''after'', case when (select count(*) from page) = $4'
+    '    ''after'', case when (select count(*) from page) >= $4'
     '             then (select at::text from page order by at desc limit 1) end,'
     '    ''rows'', coalesce((select jsonb_agg(jsonb_build_array(entity, key, sync.hash64(canonical)))'
     '                      from page), ''[]''))',

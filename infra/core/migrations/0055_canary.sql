@@ -1,7 +1,12 @@
 -- The canary: a synthetic patient whose entities are changed on a schedule, to see every chain move.
 
+-- Who is no patient of flesh and blood: left out wherever people are counted or told something.
+create function sync.is_canary(p_uid text) returns boolean language sql immutable parallel safe as $$
+  select coalesce(pg_catalog.starts_with(p_uid, 'canary-'), false)
+$$;
+
 create table sync.canary (
-  kind text primary key,
+  kind text primary key,                      -- a way it travels: profile, or the entity's kind
   key text not null,
   touched_at timestamptz not null,
   checked_at timestamptz,

@@ -61,8 +61,8 @@ select d.id as at, d.id::text as entity, d.id::text as key,
          d.version, true)::text as canonical
 from public.documents d where d.origin = 'upload';
 
--- Mirrors, by the version of core that they show, with a set of chunks that is whole. A revoked one
--- has none; the column is read through JSON because a project may be without it.
+-- Mirrors, by the version of core that they show, with a set of chunks that is whole (a revoked one
+-- has none), and the digest of file and text.
 create view sync.projection_prescriptions as
 select d.id as at, d.id::text as entity, coalesce(d.source_version, 0)::text as key,
        jsonb_build_array(coalesce(d.source_version, 0)::text, d.patient_id,
@@ -70,7 +70,8 @@ select d.id as at, d.id::text as entity, coalesce(d.source_version, 0)::text as 
          coalesce(
            (select count(c.chunk_index) = max(c.chunk_index) + 1 and bool_and(c.patient_id = d.patient_id)
             from public.rag_chunks c where c.document_id = d.id),
-           to_jsonb(d) ->> 'revoked_at' is not null)
+           d.revoked_at is not null),
+         sync.hash64(jsonb_build_array(d.file_url, d.text, d.revoked_at is not null)::text)
        )::text as canonical
 from public.documents d where d.origin = 'core';
 
@@ -102,12 +103,12 @@ begin
   execute format(
     'with page as ('
     '  select at, key, canonical from sync.%1$I where $2 is null or at > $2::%2$s'
-    '  order by at limit $3'
+    '  order by at fetch first ($3) rows with ties'
     '), summed as ('
     '  select sync.bucket(key, $1) as bucket, count(*) as rows, bit_xor(sync.hash64(canonical)) as x'
     '  from page group by 1'
     ') select jsonb_build_object('
-    '    ''after'', case when (select count(*) from page) = $3'
+    '    ''after'', case when (select count(*) from page) >= $3'
     '             then (select at::text from page order by at desc limit 1) end,'
     '    ''rows'', (select count(*) from page),'
     '    ''buckets'', coalesce((select jsonb_agg(jsonb_build_array(bucket, rows, x)) from summed), ''[]''))',
@@ -128,9 +129,9 @@ begin
     'with page as ('
     '  select at, entity, key, canonical from sync.%1$I'
     '  where ($3 is null or at > $3::%2$s) and sync.bucket(key, $1) = any ($2)'
-    '  order by at limit $4'
+    '  order by at fetch first ($4) rows with ties'
     ') select jsonb_build_object('
-    '    ''after'', case when (select count(*) from page) = $4'
+    '    ''after'', case when (select count(*) from page) >= $4'
     '             then (select at::text from page order by at desc limit 1) end,'
     '    ''rows'', coalesce((select jsonb_agg(jsonb_build_array(entity, key, sync.hash64(canonical)))'
     '                      from page), ''[]''))',

@@ -65,6 +65,25 @@ def test_an_update_keeps_other_fields_and_removes_the_named_ones(documents: Any)
     assert fields(documents, "c/a") == {"n": 4, "keep": 2}
 
 
+def test_a_collection_is_read_by_pages_in_order_of_path_and_counted(documents: Any) -> None:
+    for uid in ("b", "a", "c"):
+        documents.commit([Write(f"users/{uid}", {"name": uid, "token": "t"})])
+        documents.commit([Write(f"users/{uid}/visits/v{uid}", {"name": uid})])
+    documents.commit([Write("doctors/d/visits/vb", {"name": "d"})])
+    first = documents.page("users", None, 2, ["name"])
+    assert [(at, found.data) for at, found in first] == [
+        ("users/a", {"name": "a"}),
+        ("users/b", {"name": "b"}),
+    ]
+    assert first[0][1].version == documents.read(["users/a"])["users/a"].version
+    assert [at for at, _ in documents.page("users", first[-1][0], 2, ["name"])] == ["users/c"]
+    assert documents.count("users") == 3
+    visits = documents.page("visits", None, 2, ["name"], anywhere=True)
+    assert [at for at, _ in visits] == ["doctors/d/visits/vb", "users/a/visits/va"]
+    after = documents.page("visits", visits[-1][0], 9, ["name"], anywhere=True)
+    assert [at for at, _ in after] == ["users/b/visits/vb", "users/c/visits/vc"]
+
+
 @pytest.mark.parametrize("moved", [{"n": 2}, None])
 def test_a_batch_based_on_what_has_moved_is_refused_as_a_whole(
     documents: Any, moved: dict[str, int] | None

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.usefixtures("worker")
 @pytest.fixture(scope="module", name="worker")
 def _worker(launcher: Launcher, stand_in: Project) -> Generator[None]:
     worker = launcher.make(
-        "pg_net", *("--dsn", stand_in.dsn, "--pause-ms", "50"), says="working"
+        "pg_net", "--pause-ms", "50", says="working", SUPABASE_DSN=stand_in.dsn
     ).start()
     yield
     assert worker.end() == 0

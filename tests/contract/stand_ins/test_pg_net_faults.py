@@ -21,8 +21,8 @@ def _start(launcher: Launcher, stand_in: Project) -> Generator[Callable[..., Sta
     made: list[StandIn] = []
 
     def start(*arguments: str) -> StandIn:
-        given = ("--dsn", stand_in.dsn, "--pause-ms", "50", *arguments)
-        made.append(launcher.make("pg_net", *given, says="working"))
+        given = ("--pause-ms", "50", *arguments)
+        made.append(launcher.make("pg_net", *given, says="working", SUPABASE_DSN=stand_in.dsn))
         return made[-1].start()
 
     yield start
