@@ -58,8 +58,8 @@ begin
     where p.pronamespace = 'sync'::regnamespace and p.proname = any (array[
       'announce_again', 'announce_page', 'claim_outbox', 'claim_replays', 'deleted_page',
       'digest_count', 'digest_page', 'digest_rows', 'measure', 'moving_entities',
-      'note_announced', 'patient_entities', 'purge_outbox', 'record', 'settle_outbox', 'standing', 'touch_canary',
-      'unlink_notifications'])
+      'note_announced', 'patient_entities', 'purge_outbox', 'record', 'settle_outbox', 'standing',
+      'touch_canary', 'unlink_notifications'])
   loop
     execute format('alter function %s security definer', called.name);
   end loop;
