@@ -1,5 +1,5 @@
 // Draws each chain of the catalog as a row of boxes and arrows, with the live numbers on them.
-const BOX = { width: 196, height: 52, column: 78, row: 18, top: 22 };
+const BOX = { width: 178, height: 52, column: 58, row: 18, top: 20 };
 const SVG = "http://www.w3.org/2000/svg";
 const SOURCES = { auth: "Firebase Auth", blocking: "Firebase sign-in", firestore: "Firestore", http: "webhook", schedule: "outbox" };
 
@@ -10,11 +10,14 @@ function el(name, attributes = {}, ...children) {
   return made;
 }
 
-// The column of a function is how many hops lead to it, the row is its turn in that column.
+// The column of a function is how many hops lead to it, of what nothing leads to the one before its
+// first step; the row is its turn in that column.
 function place(names, edges) {
   const column = Object.fromEntries(names.map((name) => [name, 0]));
   for (let pass = 0; pass < names.length; pass++)
     for (const { origin, step } of edges) column[step] = Math.max(column[step], column[origin] + 1);
+  const source = new Set(names.filter((name) => !edges.some(({ step }) => step === name)));
+  for (const name of source) column[name] = Math.min(...edges.filter(({ origin }) => origin === name).map(({ step }) => column[step])) - 1;
   const taken = {};
   const spots = {};
   for (const name of names) {
@@ -37,7 +40,7 @@ function box(fn, step, spot, number) {
   if (step) group.dataset.state = step.state;
   group.append(el("rect", { width: BOX.width - 2, height: BOX.height, rx: 8 }));
   const name = el("text", { x: 12, y: 22, class: "name" }, fn.name);
-  if (fn.name.length > 23) name.setAttribute("textLength", BOX.width - 26), name.setAttribute("lengthAdjust", "spacingAndGlyphs");
+  if (fn.name.length > 20) name.setAttribute("textLength", BOX.width - 26), name.setAttribute("lengthAdjust", "spacingAndGlyphs");
   group.append(name);
   const line = el("text", { x: 12, y: 40, class: "count" });
   if (!step) line.append(SOURCES[fn.trigger] ?? fn.trigger);
@@ -71,12 +74,16 @@ function arrow(from, to, waiting, late, text) {
   const group = el("g", { class: `edge${waiting ? " busy" : ""}${late ? " late" : ""}` });
   group.append(el("path", { d: `M${start.x} ${start.y}C${start.x + bend} ${start.y} ${end.x - bend} ${end.y} ${end.x - 6} ${end.y}` }));
   group.append(el("path", { class: "tip", d: `M${end.x} ${end.y}l-7 -4v8z` }));
-  if (text !== null) group.append(el("text", { x: end.x - BOX.column / 2 + 4, y: end.y - 8 }, text));
+  if (text === null) return group;
+  group.append(el("text", { x: end.x - BOX.column / 2 + 6, y: end.y - 8 }, text));
+  if (late) group.append(el("text", { x: end.x - BOX.column / 2 + 6, y: end.y + 18 }, late));
   return group;
 }
 
 export function drawMap(into, map, status, { number, age, lateAfter }) {
   const steps = Object.fromEntries(status.steps.map((step) => [step.name, step]));
+  const scrolled = Object.fromEntries([...into.querySelectorAll(".scroll")].map((at) => [at.ariaLabel, at.scrollLeft]));
+  const focused = document.activeElement?.ariaLabel;
   into.replaceChildren();
   for (const [chain, about] of Object.entries(map.chains)) {
     if (chain === "upkeep") continue;
@@ -95,8 +102,8 @@ export function drawMap(into, map, status, { number, age, lateAfter }) {
     const numbered = new Set();
     for (const { origin, step } of edges) {
       const { waiting, lag_s: lag } = steps[step];
-      const late = waiting > 0 && lag !== null && lag > lateAfter;
-      const text = numbered.has(step) ? null : late ? `${number(waiting)}, ${age(lag)}` : number(waiting);
+      const late = waiting > 0 && lag !== null && lag > lateAfter ? age(lag) : null;
+      const text = numbered.has(step) ? null : number(waiting);
       numbered.add(step);
       svg.append(arrow(spots[origin], spots[step], waiting, late, text));
     }
@@ -104,10 +111,12 @@ export function drawMap(into, map, status, { number, age, lateAfter }) {
     const caption = document.createElement("figcaption");
     caption.append(Object.assign(document.createElement("strong"), { textContent: chain }), about.replaceAll("->", "→"));
     const scroll = Object.assign(document.createElement("div"), { className: "scroll", tabIndex: 0, role: "group" });
-    scroll.setAttribute("aria-label", `Chain ${chain}`);
+    scroll.ariaLabel = `Chain ${chain}`;
     scroll.append(svg);
     const figure = document.createElement("figure");
     figure.append(caption, scroll);
     into.append(figure);
+    scroll.scrollLeft = scrolled[scroll.ariaLabel] ?? 0;
+    if (focused === scroll.ariaLabel) scroll.focus({ preventScroll: true });
   }
 }
