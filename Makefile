@@ -7,7 +7,7 @@ VENV := .venv/bin
 export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo dev test chaos fuzz check format package terraform requirements clean
+.PHONY: help setup demo dev test chaos fuzz bench check format package terraform requirements clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -26,6 +26,9 @@ test: check ## Lint, types and all tests
 
 chaos: setup ## Play random histories of faults and see that all laws hold (SEEDS=10000 START=1)
 	@$(VENV)/python -m tests.simulation --seeds $(SEEDS) --start $(START)
+
+bench: setup ## Measure beside floors (QUICK=1: only see that it works; STORE=1: keep to compare with)
+	@$(VENV)/python -m tests.bench $(if $(QUICK),--quick) $(if $(STORE),--store)
 
 fuzz: setup ## Throw hostile input at every door and decoder; build/fuzz.json (SECONDS=600)
 	@$(VENV)/python -m tests.fuzz --seconds $(SECONDS)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from shared.stores.core_conflicts import CoreConflicts
     from shared.stores.core_doctors import CoreDoctors
     from shared.stores.core_documents import CoreDocuments
+    from shared.stores.core_erasures import CoreErasures
     from shared.stores.core_links import CoreLinks
     from shared.stores.core_notifications import CoreNotifications
     from shared.stores.core_outbox import CoreOutbox
@@ -34,7 +35,9 @@ if TYPE_CHECKING:
     from shared.stores.core_pdf_copies import CorePdfCopies
     from shared.stores.core_prescriptions import CorePrescriptions
     from shared.stores.core_profiles import CoreProfiles
+    from shared.stores.core_tombstones import CoreTombstones
     from shared.stores.core_users import CoreUsers
+    from shared.stores.firebase_patients import FirebasePatients
     from shared.stores.firestore import Firestore
     from shared.stores.inboxes import Inboxes
     from shared.stores.ledger import Ledger
@@ -45,6 +48,7 @@ if TYPE_CHECKING:
     from shared.stores.supabase import Supabase
     from shared.stores.supabase_documents import SupabaseDocuments
     from shared.stores.supabase_outbox import SupabaseOutbox
+    from shared.stores.supabase_patients import SupabasePatients
     from shared.stores.supabase_users import SupabaseUsers
 
 
@@ -235,6 +239,30 @@ class Clients:
         from shared.stores.supabase_outbox import SupabaseOutbox
 
         return SupabaseOutbox(self.supabase)
+
+    @cached_property
+    def core_tombstones(self) -> CoreTombstones:
+        from shared.stores.core_tombstones import CoreTombstones
+
+        return CoreTombstones(self.core)
+
+    @cached_property
+    def core_erasures(self) -> CoreErasures:
+        from shared.stores.core_erasures import CoreErasures
+
+        return CoreErasures(self.core)
+
+    @cached_property
+    def supabase_patients(self) -> SupabasePatients:
+        from shared.stores.supabase_patients import SupabasePatients
+
+        return SupabasePatients(self.supabase)
+
+    @cached_property
+    def firebase_patients(self) -> FirebasePatients:
+        from shared.stores.firebase_patients import FirebasePatients
+
+        return FirebasePatients(self.firestore)
 
     @cached_property
     def embedder(self) -> Embedder:

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from shared.chunking import estimate_tokens
 from shared.embedding_batches import fill_requests
 from shared.errors import PermanentError, SyncError, TransientError
 
@@ -23,14 +22,21 @@ class Embedder(Protocol):
     @property
     def model(self) -> str: ...
 
+    def tokens(self, text: str) -> int: ...
+
     def embed(self, texts: list[str]) -> list[list[float]]: ...
 
 
 def embed_all(texts: Sequence[str], embedder: Embedder) -> list[Embedded]:
     """Return for each text its vector, or why it has none."""
     results: list[Embedded] = [TransientError("embeddings_not_asked") for _ in texts]
-    requests = fill_requests([estimate_tokens(text) for text in texts])[::-1]
-    while requests:
+    unasked = list(range(len(texts)))
+    requests: list[list[int]] = []  # halves of what was refused
+    while requests or unasked:
+        if not requests:  # filled one by one: each answer tells better what the next can hold
+            first = fill_requests([embedder.tokens(texts[position]) for position in unasked])[0]
+            requests.append([unasked[number] for number in first])
+            unasked = unasked[len(first) :]
         request = requests.pop()
         try:
             vectors = embedder.embed([texts[position] for position in request])
@@ -41,7 +47,7 @@ def embed_all(texts: Sequence[str], embedder: Embedder) -> list[Embedded]:
                 middle = len(request) // 2
                 requests += [request[middle:], request[:middle]]
         except TransientError as wait:
-            for position in [p for group in [*requests, request] for p in group]:
+            for position in [p for group in [*requests, request, unasked] for p in group]:
                 results[position] = wait
             break
         else:

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 import openai
 
 from shared import settings
-from shared.chunking import estimate_tokens
 from shared.embedding_batches import fill_requests
 from shared.errors import PermanentError, TransientError
+from shared.token_scale import TokenScale
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -28,18 +28,23 @@ _LONGEST_PAUSE_S = 60.0  # a quota that was raised is noticed soon
 
 
 class Embedder:
-    """Embeds texts with one model."""
+    """Embeds texts with one model. Raises PermanentError for an input or a request it refuses."""
 
     model = MODEL
 
     def __init__(self) -> None:
         self._closed_until = 0.0
+        self._scale = TokenScale()
         self._client = openai.OpenAI(
             api_key=settings.required("OPENAI_API_KEY"),
             base_url=settings.optional("OPENAI_BASE_URL", "") or None,
             max_retries=0,
             timeout=_TIMEOUT_S,
         )
+
+    def tokens(self, text: str) -> int:
+        """Return about how many tokens a text has, by what the provider counted so far."""
+        return self._scale.tokens(text)
 
     def embed(self, texts: list[str]) -> list[list[float]]:
         """
@@ -60,11 +65,16 @@ class Embedder:
 
     def _embed(self, texts: list[str]) -> list[list[float]]:
         vectors: list[list[float]] = [[] for _ in texts]
-        for request in fill_requests([estimate_tokens(text) for text in texts]):
-            with translated():
-                answer = self._client.embeddings.create(
-                    model=self.model, input=[texts[position] for position in request]
-                )
+        for request in fill_requests([self.tokens(text) for text in texts]):
+            inputs = [texts[position] for position in request]
+            try:
+                with translated():
+                    answer = self._client.embeddings.create(model=self.model, input=inputs)
+            except PermanentError as refusal:
+                if refusal.code == "embeddings_request_too_large":
+                    self._scale.refused()
+                raise
+            self._scale.learn(inputs, answer.usage.total_tokens)
             if len(answer.data) != len(request):
                 raise TransientError("embeddings_count_mismatch")
             for item in answer.data:
@@ -81,7 +91,9 @@ def translated() -> Generator[None]:
         if error.code == "insufficient_quota":  # never heals by itself: not to be hammered
             raise TransientError("embeddings_quota", retry_after=3600) from None
         raise TransientError("embeddings_rate_limit", retry_after=_retry_after(error)) from None
-    except (openai.BadRequestError, openai.UnprocessableEntityError):
+    except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
+        if error.code == "max_tokens_per_request":
+            raise PermanentError("embeddings_request_too_large") from None
         raise PermanentError("embeddings_refused_input") from None
     except openai.APIStatusError as error:
         raise TransientError(f"embeddings_http_{error.status_code}") from None

@@ -46,9 +46,15 @@ def pdf_path(bucket: str, uid: str, prescription: str) -> str:
 
     Raise PermanentError (uid_not_a_folder): the first folder says who may read, so it must be one.
     """
-    if "/" in uid or uid in {".", ".."}:
+    home = folder(bucket, uid)
+    if home is None:
         raise PermanentError("uid_not_a_folder")
-    return f"{bucket}/{uid}/prescriptions/{prescription}.pdf"
+    return f"{home}prescriptions/{prescription}.pdf"
+
+
+def folder(bucket: str, uid: str) -> str | None:
+    """Return a patient's folder in Storage, bucket/<uid>/; None for a uid that cannot have one."""
+    return None if "/" in uid or uid in {"", ".", ".."} else f"{bucket}/{uid}/"
 
 
 def canary_document_id(namespace: UUID) -> str:

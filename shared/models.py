@@ -255,3 +255,35 @@ class OpenConflict:
     other: str
     other_uid: str | None
     resolution: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Erasure:
+    """
+    A patient's erasure. `uid` is None once it is certified, and while nothing is to be done. The
+    ids are core's; `visits` those of the appointments core has. `age_s`: seconds since the order.
+    `by_operator`: a person ordered it, so the Firebase account goes too.
+    """
+
+    id: str
+    uid: str | None
+    user_id: str | None
+    visits: tuple[str, ...]
+    by_operator: bool
+    round: int
+    age_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """
+    What became of an erasure in one store: how many entries were erased, how many are held by law
+    or by another owner, and why it failed, if it did. No content.
+    """
+
+    erasure: str
+    store: str
+    erased: int = 0
+    held: int = 0
+    failed: str | None = None
+    code: str | None = None

@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from shared import caller, catalog, clients, limits, log, pauses, transport
+from shared import caller, catalog, clients, limits, log, pauses, tombstones, transport
 from shared.errors import PermanentError, RequestError, TransientError
 from shared.events import Ref, decode
 from shared.outcomes import Outcome, Outcomes, unknown_code
@@ -91,6 +91,9 @@ def deliver(
         log.event("unreadable", severity="ERROR", step=name, code=error.code)
         return [unreadable]
     pauses.respect(name, event, message.attempt, to.ledger, to.now())
+    event, erased = tombstones.refuse(name, event, to.core_tombstones, to.ledger.record)
+    if not event.refs:
+        return erased
     runner = Runner(
         name,
         function.emits,
@@ -99,7 +102,7 @@ def deliver(
         record=to.ledger.record,
         now=to.now,
     )
-    return runner.run(event)
+    return erased + runner.run(event)
 
 
 def _call(work: StepWork, to: Clients, batch: Batch) -> Outcomes:

@@ -30,6 +30,8 @@ CALLED_BY             the account that may call this function (required on Cloud
 GOOGLE_KEYS_URL       optional: where the keys of OIDC tokens are fetched
 FIREBASE_KEYS_URL     optional: where the keys of Firebase's tokens are fetched
 OUTBOX_RETENTION_DAYS optional: deleted entities' outbox rows are kept so long, default 30
+ERASURE_QUIET_S       optional: an erasure is certified so many seconds after its order, default
+                      600: longer than any step runs
 REPLAYS_PER_RUN       optional: parked entities that one run of retry_failed replays, default 1000
 REPLAYS_PER_SECOND    optional: and how fast, default 100
 RECONCILE_LISTED_S    optional: seconds between comparisons that list Firestore, default 21600
@@ -80,6 +82,11 @@ def revision() -> str:
 def outbox_retention_days() -> int:
     """Return after how many days an announced deletion is forgotten."""
     return positive("OUTBOX_RETENTION_DAYS", 30)
+
+
+def erasure_quiet_s() -> int:
+    """Return for how long after an erasure's order a step that was running may still write."""
+    return positive("ERASURE_QUIET_S", 600)
 
 
 def positive(name: str, default: int) -> int:

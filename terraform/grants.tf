@@ -17,7 +17,10 @@ locals {
   # What the code asks of Firebase. tests/contract/test_terraform_grants.py compares this with it.
   firebase_roles = {
     admit_user          = [google_project_iam_custom_role.claims.name]
+    bury_user           = ["roles/firebaseauth.viewer"]
+    certify_erasure     = ["roles/datastore.viewer", "roles/firebaseauth.viewer"]
     decide_conflict     = ["roles/firebaseauth.viewer"]
+    erase_firebase      = ["roles/datastore.user", google_project_iam_custom_role.erasures.name]
     notify_appointment  = ["roles/datastore.user", google_project_iam_custom_role.pushes.name]
     notify_document     = ["roles/datastore.user", google_project_iam_custom_role.pushes.name]
     notify_prescription = ["roles/datastore.user", google_project_iam_custom_role.pushes.name]
@@ -85,6 +88,12 @@ resource "google_project_iam_custom_role" "canary" {
   role_id     = "healbridgeCanaryAccount"
   title       = "HealBridge: the canary's own account"
   permissions = ["firebaseauth.users.get", "firebaseauth.users.create"]
+}
+
+resource "google_project_iam_custom_role" "erasures" {
+  role_id     = "healbridgeErasures"
+  title       = "HealBridge: erasing accounts"
+  permissions = ["firebaseauth.users.get", "firebaseauth.users.delete"]
 }
 
 resource "google_project_iam_custom_role" "claims" {

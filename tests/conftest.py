@@ -81,7 +81,8 @@ def _supabase_sql(
     )
     with connection:
         connection.execute(
-            "truncate public.documents, public.rag_chunks, auth.users, sync.outbox cascade"
+            "truncate public.documents, public.rag_chunks, auth.users, auth.audit_log_entries,"
+            " sync.outbox, sync.tombstones cascade"
         )
         yield connection
 

@@ -25,6 +25,7 @@ from shared.stores.core import CoreDatabase
 
 REPOSITORY = Path(migrate.__file__).parents[1]
 BACKEND = REPOSITORY / "infra" / "core" / "backend.sql"
+FIREBASE_PROJECT = "demo-x"
 SERVICE_KEY, ANON_KEY = "service-key-of-the-tests", "anon-key-of-the-tests"
 _numbers = count(1)
 _OWNER = """
@@ -147,6 +148,7 @@ def install_supabase(dsn: str) -> None:
     platform.install(dsn)
     pg_net.install(dsn)
     migrate.migrate("supabase", dsn)
+    platform.trust(dsn, FIREBASE_PROJECT)
 
 
 @contextmanager

@@ -4,7 +4,7 @@ Announce what core's outbox holds.
 On:         schedule, or a POST by the backend right after it wrote
 Does:       leases unsent rows, publishes their refs, settles them; parks what cannot be announced;
             forgets deletions announced long ago
-Emits:      appointment-changed, prescription-changed, user-stored
+Emits:      appointment-changed, prescription-changed, user-stored, erasure-ordered
 Safe twice: rows are leased under a token; overlapping runs take different rows
 Gives up:   never; what is left when the time is up is the next run's
 """

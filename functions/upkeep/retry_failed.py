@@ -10,7 +10,8 @@ Does:       delivers each entity once more to the step that parked it. By schedu
 Emits:      the topics that steps consume: user-changed, user-stored, user-mirrored,
             profile-changed, doctor-changed, document-changed, document-stored,
             prescription-changed, prescription-pdf-copied, prescription-mirrored,
-            prescription-indexed, appointment-changed, appointment-shown
+            prescription-indexed, appointment-changed, appointment-shown, user-deleted,
+            erasure-ordered, supabase-erased, firebase-erased, core-erased
 Safe twice: the rest is set in the claim, before anything is published; a replay is an ordinary
             delivery with the same keys
 Gives up:   after eight replays by schedule; a body that breaks a rule is answered 4xx

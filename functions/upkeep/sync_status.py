@@ -7,8 +7,9 @@ Does:       reads counts and history of core's ledger and Supabase's outbox; ids
             content. A replay delivers parked entities once more
 Emits:      user-changed, user-stored, user-mirrored, profile-changed, doctor-changed,
             document-changed, document-stored, prescription-changed, prescription-pdf-copied,
-            prescription-mirrored, prescription-indexed, appointment-changed, appointment-shown;
-            each for a replay only
+            prescription-mirrored, prescription-indexed, appointment-changed, appointment-shown,
+            user-deleted, erasure-ordered, supabase-erased, firebase-erased, core-erased; each for
+            a replay only
 Safe twice: reads change nothing; a replay is an ordinary delivery with the same keys
 Gives up:   a request that breaks a rule is answered 4xx; a store that is away, 503
 """

@@ -56,8 +56,8 @@ begin
   for called in
     select p.oid::regprocedure as name from pg_proc p
     where p.pronamespace = 'sync'::regnamespace and p.proname = any (array[
-      'announce_again', 'announce_page', 'claim_outbox', 'claim_replays', 'deleted_page',
-      'digest_count', 'digest_page', 'digest_rows', 'measure', 'moving_entities',
+      'announce_again', 'announce_page', 'claim_conflicts', 'claim_outbox', 'claim_replays',
+      'deleted_page', 'digest_count', 'digest_page', 'digest_rows', 'measure', 'moving_entities',
       'note_announced', 'patient_entities', 'purge_outbox', 'record', 'settle_outbox', 'standing',
       'touch_canary', 'unlink_notifications'])
   loop
@@ -72,6 +72,24 @@ grant execute on function sync.record to
 grant select on sync.ledger, sync.outbox to
   healbridge_people, healbridge_papers, healbridge_notices, healbridge_repair, healbridge_erasure,
   healbridge_operator;
+
+-- No step runs for an erased patient, so every step asks first.
+grant execute on function sync.buried, sync.reopen_erasures to
+  healbridge_people, healbridge_papers, healbridge_notices, healbridge_relay, healbridge_repair,
+  healbridge_erasure, healbridge_operator;
+
+-- An erasure acts through functions alone; it reads whom and which visits. A hold is a person's.
+grant execute on function sync.order_erasure to healbridge_erasure, healbridge_operator;
+grant execute on function sync.bury, sync.erase_patient, sync.patient_remains, sync.note_receipts,
+  sync.end_round to healbridge_erasure;
+grant select on sync.erasures to healbridge_erasure, healbridge_operator, healbridge_status;
+grant select (id, firebase_uid) on users to healbridge_erasure;
+grant select (id, user_id) on patients to healbridge_erasure;
+grant select (id, patient_id) on appointments to healbridge_erasure;
+grant usage on sequence sync.version to healbridge_erasure;
+grant select, insert, update, delete on sync.legal_holds to healbridge_operator;
+grant execute on function sync.alias to healbridge_operator, healbridge_status;
+grant select on sync.erasure_policy to healbridge_operator, healbridge_status;
 
 -- A sign-up and its profile. A patient row goes when its account turns out to be a doctor's.
 grant select, insert, update on users, doctors to healbridge_people;
@@ -103,7 +121,8 @@ grant select on sync.conflicts, sync.journal to healbridge_repair, healbridge_op
 grant select (firebase_uid, role) on users to healbridge_repair;
 grant delete on sync.ledger to healbridge_repair, healbridge_operator;
 grant execute on function
-  sync.announce_again, sync.announce_page, sync.claim_outbox, sync.claim_replays,
+  sync.announce_again, sync.announce_page, sync.claim_conflicts, sync.claim_outbox,
+  sync.claim_replays,
   sync.deleted_page, sync.digest_count, sync.digest_page, sync.digest_rows, sync.measure,
   sync.moving_entities, sync.patient_entities, sync.settle_outbox, sync.standing
   to healbridge_repair, healbridge_operator;

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 PROJECT = Path(__file__).with_name("browser")  # package.json and its lock
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 _UNPACK = 'import c from "@sparticuz/chromium"; console.log(await c.executablePath())'
-_ARGUMENTS = ("--no-sandbox", "--headless=new", "--disable-gpu")  # a container has no user namespace
+# A container has no user namespaces, hence no sandbox.
+_ARGUMENTS = ("--no-sandbox", "--headless=new", "--disable-gpu")
 
 
 @contextmanager

@@ -164,6 +164,7 @@ class Stack:
         supabase.install(self.supabase_dsn)
         pg_net.install(self.supabase_dsn)
         migrate.migrate("supabase", self.supabase_dsn)
+        supabase.trust(self.supabase_dsn, PROJECT)
         with psycopg.connect(self.supabase_dsn) as connection:
             for name, value in (
                 ("healbridge_webhook_url", self.webhook_url),

@@ -61,7 +61,8 @@ def fold(text: str) -> str:
         folded = folded.translate(_TYPOGRAPHY)
         # Devanagari ५ and the like: the same digit, so the same value.
         folded = "".join(str(unicodedata.decimal(c)) if c.isdecimal() else c for c in folded)
-    return _ABBREVIATION_STOP.sub("", folded.casefold())
+    folded = folded.casefold()
+    return _ABBREVIATION_STOP.sub("", folded) if "." in folded else folded
 
 
 def number(value: object) -> Decimal | None:

@@ -20,7 +20,7 @@ _PAGE = 1000  # accounts per list_users call (Admin SDK)
 
 
 class Accounts:
-    """Reads accounts and sets their custom claims."""
+    """Reads accounts, sets their custom claims, deletes them for an erasure."""
 
     def __init__(self) -> None:
         self._app = firebase_app.app()
@@ -57,6 +57,17 @@ class Accounts:
                 auth.create_user(uid=uid, email=email, app=self._app)
             except auth.UidAlreadyExistsError:
                 return
+
+    def delete(self, uid: str) -> int:
+        """Delete an account; return how many there were."""
+        try:
+            with translated():
+                auth.delete_user(uid, app=self._app)
+        except PermanentError as error:
+            if error.code == "firebase_user_gone":
+                return 0
+            raise
+        return 1
 
     def set_claims(self, uid: str, claims: dict[str, Any]) -> None:
         """Replace an account's custom claims: the caller passes the ones to keep too."""

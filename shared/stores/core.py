@@ -17,6 +17,7 @@ from psycopg_pool import ConnectionPool
 
 from shared import settings
 from shared.errors import ContendedError, PermanentError, SyncError, TransientError
+from shared.tombstones import ERASED
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -63,9 +64,11 @@ class CoreDatabase:
 
         Lock and statement travel in one round trip (a pipeline) but are two statements: the second
         takes its snapshot after the lock is held, so it sees what a racing step has just committed.
+        What a pipeline holds up to its end is one transaction to PostgreSQL, with no begin and
+        commit: those, and psycopg's `transaction`, would wait for four answers more.
         """
         with translated(), self._pool.connection() as connection:
-            with connection.pipeline(), connection.transaction():
+            with connection.pipeline():
                 connection.execute(_MARK)
                 if lock:
                     connection.execute(_LOCK, {"keys": sorted(set(lock))})
@@ -97,8 +100,8 @@ def _translate(error: Error) -> SyncError:
         return ContendedError(code)
     if state == "23503":
         return TransientError("core_parent_missing")
-    if state[:2] in {"22", "23"}:
-        return PermanentError(code)
+    if state == ERASED or state[:2] in {"22", "23"}:
+        return PermanentError("patient_erased" if state == ERASED else code)
     # 08, 53, 57: the server is away or full; 28, 3D, 42: our rights, schema or SQL are wrong.
     # Neither is the entity's fault, so nothing may be acknowledged.
     return TransientError(code)

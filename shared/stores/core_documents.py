@@ -87,9 +87,13 @@ with given as (
     digest = excluded.digest, needs_review = excluded.needs_review,
     review_reasons = excluded.review_reasons
 ), outcome as (
-  select f.id, f.version, case when h.id is null then 'retrying' else 'done' end as state,
-         case when h.id is null then 'patient_not_in_core' else f.code end as code
+  select f.id, f.version, case when h.id is not null then 'done' when e.key is not null then 'gone'
+              else 'retrying' end as state,
+         case when h.id is not null then f.code when e.key is not null then 'patient_erased'
+              else 'patient_not_in_core' end as code
   from fresh f left join homed h on h.id = f.id
+  left join lateral sync.buried(jsonb_build_array(
+    jsonb_build_object('kind', 'user', 'key', f.uid))) e on h.id is null
 ), recorded as (
   select sync.record(%(step)s, %(trace)s, %(revision)s, coalesce((select jsonb_agg(
     jsonb_build_object('kind', 'document', 'key', id, 'version', version, 'state', state,
@@ -133,7 +137,8 @@ class CoreDocuments:
         """
         Write documents with their medications; return the outcomes, which are in the ledger.
 
-        A document whose patient core does not know yet is "retrying"; one that core has in a newer
+        A document whose patient core does not know yet is "retrying", one whose patient was erased
+        "gone"; one that core has in a newer
         version, or that was parked in a newer version, is left as it is, and done.
         """
         rows = self._core.write(

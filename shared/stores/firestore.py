@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from google.api_core import exceptions
 from google.cloud.firestore import DELETE_FIELD
+from google.cloud.firestore_v1.field_path import FieldPath
 
 from shared import firebase_app
 from shared.errors import ContendedError, PermanentError, TransientError
@@ -80,6 +81,20 @@ class Firestore:
             )
             for document in found
         }
+
+    def below(self, at: str) -> list[str]:
+        """Return the paths of all documents below a document, at any depth."""
+        names = [FieldPath.document_id()]
+        with translated():
+            return [
+                document.reference.path
+                for collection in self._client.document(at).collections(
+                    retry=None, timeout=_TIMEOUT_S
+                )
+                for document in collection.recursive()
+                .select(names)
+                .stream(retry=None, timeout=_TIMEOUT_S)
+            ]
 
     def page(
         self,

@@ -20,6 +20,7 @@ from shared.pdf_stream import PART, PdfStream
 from shared.stores.s3 import ObjectMissingError, client, translated
 
 _TYPE = "application/pdf"
+_MOST_KEYS = 1000  # of one DeleteObjects (S3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,12 +101,24 @@ class Storage:
             bucket, key = _at(path).values()
             by_bucket.setdefault(bucket, []).append({"Key": key})
         for bucket, keys in by_bucket.items():
-            with translated("storage"):
-                answer = self._client.delete_objects(
-                    Bucket=bucket, Delete={"Objects": keys, "Quiet": True}
-                )
-            if answer.get("Errors"):
-                raise TransientError("storage_delete_failed")
+            for start in range(0, len(keys), _MOST_KEYS):
+                self._delete(bucket, keys[start : start + _MOST_KEYS])
+
+    def _delete(self, bucket: str, keys: Sequence[dict[str, str]]) -> None:
+        with translated("storage"):
+            answer = self._client.delete_objects(
+                Bucket=bucket, Delete={"Objects": keys, "Quiet": True}
+            )
+        if answer.get("Errors"):
+            raise TransientError("storage_delete_failed")
+
+    def below(self, folder: str) -> list[str]:
+        """Return the paths of all files in a folder (bucket/folder/), of all pages."""
+        bucket, key = _at(folder).values()
+        pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=key)
+        with translated("storage"):
+            found = [file for page in pages for file in page.get("Contents", [])]
+        return [f"{bucket}/{file['Key']}" for file in found]
 
 
 def _at(path: str) -> dict[str, str]:

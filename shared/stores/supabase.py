@@ -18,6 +18,7 @@ from supabase_auth.errors import AuthApiError, AuthError, AuthRetryableError
 
 from shared import settings
 from shared.errors import ContendedError, PermanentError, SyncError, TransientError
+from shared.tombstones import ERASED
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -57,6 +58,11 @@ class Supabase:
         with translated():
             self._client.auth.admin.update_user_by_id(user_id, cast("Any", attributes))
 
+    def delete_user(self, user_id: str) -> None:
+        """Delete an auth user, for good."""
+        with translated():
+            self._client.auth.admin.delete_user(user_id)
+
 
 @contextmanager
 def translated() -> Generator[None]:
@@ -80,6 +86,8 @@ def _rest_error(code: str) -> SyncError:
     Sort PostgREST's errors by SQLSTATE, not by HTTP status: a serialization failure is a 500 and
     so is a batch with a duplicate key. A body that is not JSON leaves the status as the code.
     """
+    if code == ERASED:
+        return PermanentError("patient_erased")
     name = f"supabase_{code.lower() or 'unknown'}"
     if code[:2] in {"21", "22", "23"} and len(code) == 5:
         return PermanentError(name)

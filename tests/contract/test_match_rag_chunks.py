@@ -15,8 +15,9 @@ import pytest
 
 from infra.local.processes import free_port
 from tests.contract.launcher import Launcher
-from tests.databases import Databases
+from tests.databases import FIREBASE_PROJECT, Databases
 
+ISSUER = f"https://securetoken.google.com/{FIREBASE_PROJECT}"
 PATIENTS, CHUNKS = 20, 200
 Sql = psycopg.Connection[Any]
 
@@ -65,7 +66,8 @@ def acting(dsn: str, role: str, uid: str | None = None) -> Generator[Sql]:
     """Act as PostgREST does for one request; nothing is kept."""
     with psycopg.connect(dsn) as connection:
         connection.execute(f"set local role {role}".encode())
-        claims = json.dumps({"sub": uid, "role": role} if uid else {"role": role})
+        token = {"sub": uid, "iss": ISSUER, "aud": FIREBASE_PROJECT} if uid else {}
+        claims = json.dumps(token | {"role": role})
         connection.execute("select set_config('request.jwt.claims', %s, true)", [claims])
         yield connection
         connection.rollback()
@@ -154,12 +156,12 @@ def test_chunks_of_a_revoked_document_are_gone_for_everyone(filled: str) -> None
 def test_a_firebase_token_searches_through_the_data_api(filled: str, launcher: Launcher) -> None:
     port = free_port()
     launcher.make(
-        "supabase", "--port", str(port), "--firebase-project", "demo-x",
+        "supabase", "--port", str(port), "--firebase-project", FIREBASE_PROJECT,
         SUPABASE_DSN=filled, SUPABASE_SERVICE_KEY="service", SUPABASE_ANON_KEY="anon",
     ).start()  # fmt: skip
     claims = {
-        "iss": "https://securetoken.google.com/demo-x",
-        "aud": "demo-x",
+        "iss": ISSUER,
+        "aud": FIREBASE_PROJECT,
         "sub": "uid-9",
         "exp": time.time() + 600,
         "role": "authenticated",

@@ -10,6 +10,7 @@ import pytest
 
 from infra.local.embeddings.server import Embeddings
 from infra.local.embeddings.token_bucket import TokenBucket
+from shared.embedding import embed_all
 from shared.embeddings import MODEL, Embedder
 from shared.errors import PermanentError, TransientError
 from tests.contract.serving import served
@@ -86,3 +87,24 @@ def test_a_failure_of_the_provider_is_tried_again(
 def test_a_text_that_the_provider_refuses_is_refused_for_good(openai: Embedder) -> None:
     with pytest.raises(PermanentError, match="embeddings_refused_input"):
         openai.embed([" ".join(["word"] * 20_000)])
+
+
+def test_requests_are_as_full_as_the_provider_counts_them(openai: Embedder, provider: str) -> None:
+    httpx.delete(f"{provider}/__stats", trust_env=False).raise_for_status()
+    chunk = "Take one tablet after food in the morning and at night, for five days. " * 16
+    found = embed_all([f"{number} {chunk}" for number in range(3000)], openai)
+    assert all(isinstance(vector, list) for vector in found)
+    stats = httpx.get(f"{provider}/__stats", trust_env=False).json()
+    assert stats["rejected"] == 0
+    assert stats["largest_tokens"] > 0.95 * 300_000
+
+
+def test_a_request_that_the_provider_finds_too_large_is_made_in_parts(
+    openai: Embedder, provider: str
+) -> None:
+    """Its count may be far above the guess: here every byte is a token."""
+    body = {"error": {"code": "max_tokens_per_request", "message": "x"}}
+    fail(provider, status=400, body=body)
+    before = openai.tokens("one two three four")
+    assert all(isinstance(v, list) for v in embed_all(["one", "two", "three"], openai))
+    assert openai.tokens("one two three four") >= before

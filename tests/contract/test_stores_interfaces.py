@@ -35,6 +35,10 @@ STORES = {
     "core_outbox": "shared.stores.core_outbox.CoreOutbox",
     "supabase_users": "shared.stores.supabase_users.SupabaseUsers",
     "supabase_documents": "shared.stores.supabase_documents.SupabaseDocuments",
+    "core_tombstones": "shared.stores.core_tombstones.CoreTombstones",
+    "core_erasures": "shared.stores.core_erasures.CoreErasures",
+    "supabase_patients": "shared.stores.supabase_patients.SupabasePatients",
+    "firebase_patients": "shared.stores.firebase_patients.FirebasePatients",
     "supabase_outbox": "shared.stores.supabase_outbox.SupabaseOutbox",
 }
 OTHERS = {"publisher", "core", "supabase", "embedder", "messaging"}  # bus, places, providers

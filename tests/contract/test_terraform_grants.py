@@ -32,7 +32,8 @@ def _with_role(role: str) -> set[str]:
 
 
 def test_every_function_that_uses_accounts_may_and_no_other() -> None:
-    accounts = _with_role("firebaseauth.") | _with_role("role.claims") | _with_role("role.canary")
+    own = ("claims", "canary", "erasures")
+    accounts = _with_role("firebaseauth.").union(*(_with_role(f"role.{name}") for name in own))
     # Reconciliation reaches the accounts through its table of comparisons.
     assert accounts == _functions_whose_code_has(r"\bto\.accounts\b") | {"reconcile"}
 
@@ -45,12 +46,16 @@ def test_only_the_canary_may_create_accounts() -> None:
     assert _with_role("role.canary") == _functions_whose_code_has(r"accounts\.create\(")
 
 
+def test_only_the_erasure_may_delete_accounts() -> None:
+    assert _with_role("role.erasures") == _functions_whose_code_has(r"accounts\.delete\(")
+
+
 def test_only_functions_that_keep_inboxes_or_show_appointments_may_write_firestore() -> None:
     writers = _functions_whose_code_has(
-        r"\bto\.(inboxes|shown|appointment_views|firestore)\b|show_appointment|shared\.orphans"
+        r"\bto\.(inboxes|shown|appointment_views|firestore)\b|shown_appointments|show_appointment|shared\.orphans"
     )
     assert _with_role('"roles/datastore.user"') == writers
-    readers = _functions_whose_code_has(r"\bto\.profiles\b")
+    readers = _functions_whose_code_has(r"\bto\.(profiles|firebase_patients)\b") - writers
     # Reconciliation reaches Firestore, too, through its table of comparisons.
     assert _with_role('"roles/datastore.viewer"') == readers | {"reconcile"}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 from shared.clients import Clients
+from shared.stores.firebase_patients import FirebasePatients
 from shared.stores.inboxes import Inboxes
 from shared.stores.profiles import Profiles
 from shared.stores.shown_appointments import ShownAppointments
@@ -23,6 +24,11 @@ from tests.memory.core_stores import (
 )
 from tests.memory.core_users import MemoryCoreUsers
 from tests.memory.embedder import MemoryEmbedder
+from tests.memory.erasures import (
+    MemoryCoreErasures,
+    MemoryCoreTombstones,
+    MemorySupabasePatients,
+)
 from tests.memory.files import MemoryPdfSources, MemoryStorage
 from tests.memory.firebase import MemoryAccounts, MemoryFirebase, MemoryFirestore
 from tests.memory.messaging import MemoryMessaging
@@ -77,6 +83,10 @@ class MemoryClients(Clients):
             supabase_users=MemorySupabaseUsers(self.memory_supabase),
             supabase_documents=MemorySupabaseDocuments(self.memory_supabase),
             supabase_outbox=MemorySupabaseOutbox(self.memory_supabase),
+            core_tombstones=MemoryCoreTombstones(self.memory_core),
+            core_erasures=MemoryCoreErasures(self.memory_core),
+            supabase_patients=MemorySupabasePatients(self.memory_supabase),
+            firebase_patients=FirebasePatients(firestore),
             embedder=self.memory_embedder,
         )
 

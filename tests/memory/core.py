@@ -8,13 +8,13 @@ triggers make it do; an unchanged row announces nothing.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from shared.models import PdfCopy
 from shared.outcomes import Outcome
-from tests.memory.place import Outbox, Place
+from tests.memory.place import Outbox, Place, alias
 
 Row = dict[str, Any]
 
@@ -82,6 +82,9 @@ class MemoryCore(Place):
         self.journal_rows: list[JournalRow] = []
         self.pdf_copies: dict[tuple[str, str], PdfCopy] = {}  # by prescription and path
         self.unlinked: set[tuple[str, str]] = set()  # kind and key that no notification leads to
+        self.tombstones: dict[str, str] = {}  # alias -> erasure
+        self.erasure_rows: dict[str, Row] = {}
+        self.legal_holds: dict[str, str] = {}  # by uid
         self.open_conflicts: dict[tuple[str, str, str, str], str] = {}  # kind, key, step, field
         self.all_conflicts: list[Row] = []  # opened ever, decided or not
 
@@ -190,13 +193,20 @@ class MemoryCore(Place):
     def record(self, step: str, traceparent: str, outcomes: Iterable[Outcome]) -> None:
         """Write outcomes to ledger, conflicts and journal: `sync.record`."""
         trace = traceparent[3:35] or None
-        for outcome in outcomes:
+        for outcome in map(self._aliased, outcomes):
             ref = outcome.ref
             self.journal_rows.append(
                 JournalRow(ref.kind, ref.key, step, ref.version, outcome.state, outcome.code, trace)
             )
             if self._record_state(step, outcome):
                 self._record_conflicts(step, outcome)
+
+    def _aliased(self, outcome: Outcome) -> Outcome:
+        ref = outcome.ref
+        hashed = alias(ref.kind, ref.key)
+        if hashed not in self.tombstones:
+            return outcome
+        return replace(outcome, ref=replace(ref, key=hashed), conflicts=())
 
     def _record_state(self, step: str, outcome: Outcome) -> bool:
         ref, failing = outcome.ref, outcome.state in {"retrying", "parked"}

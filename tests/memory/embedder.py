@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
+from shared.chunking import estimate_tokens
 from tests.memory.place import Place
 
 SIZE = 1536  # what the column of rag_chunks holds
@@ -17,6 +18,10 @@ class MemoryEmbedder(Place):
     def __init__(self) -> None:
         super().__init__()
         self.embedded: list[str] = []
+
+    def tokens(self, text: str) -> int:
+        """Return the most tokens that a text can have."""
+        return estimate_tokens(text)
 
     def embed(self, texts: list[str]) -> list[list[float]]:
         """Return one vector per text, in order."""

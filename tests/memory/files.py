@@ -78,6 +78,11 @@ class MemoryStorage(Place):
             self.uploads.append(path)
             return Stored(tag(content), len(content))
 
+    def below(self, folder: str) -> list[str]:
+        """Return the paths of all files in a folder."""
+        with self.effect("storage.below"):
+            return sorted(path for path in self.files if path.startswith(folder))
+
     def delete(self, paths: Sequence[str]) -> None:
         """Delete files."""
         with self.effect("storage.delete"):

@@ -88,6 +88,12 @@ class MemoryAccounts:
             if uid not in self._firebase.account_rows:
                 self._firebase.sign_up(uid, email=email, verified=False)
 
+    def delete(self, uid: str) -> int:
+        """Delete an account; return how many there were."""
+        _check(uid)
+        with self._firebase.effect("accounts.delete"):
+            return 1 if self._firebase.account_rows.pop(uid, None) else 0
+
     def set_claims(self, uid: str, claims: dict[str, Any]) -> None:
         """Replace an account's custom claims."""
         _check(uid)
@@ -128,6 +134,11 @@ class MemoryFirestore:
             return Snapshot(None, version=now)
         chosen = {k: v for k, v in known.data.items() if fields is None or k in fields}
         return Snapshot(chosen, known.changed, known.changed)
+
+    def below(self, at: str) -> list[str]:
+        """Return the paths of all documents below a document."""
+        with self._firebase.effect("firestore.below"):
+            return sorted(path for path in self._firebase.documents if path.startswith(f"{at}/"))
 
     def page(
         self,

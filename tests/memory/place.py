@@ -8,6 +8,7 @@ scheduler that waits in it decides who goes next.
 
 from __future__ import annotations
 
+import hashlib
 import threading
 import time
 from collections.abc import Callable, Generator
@@ -44,6 +45,11 @@ class Place:
         """Draw from the sequence; like a database's, it does not go back."""
         self._version += 1
         return self._version
+
+
+def alias(kind: str, key: str) -> str:
+    """Return the hash by which an erased entity is known again: `sync.alias`."""
+    return hashlib.sha256(f"a key of the tests/{kind}/{key}".encode()).hexdigest()
 
 
 @dataclass

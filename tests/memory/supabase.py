@@ -14,7 +14,7 @@ from uuid import UUID
 from shared.errors import PermanentError
 from shared.foreign_chunks import ForeignChunk
 from shared.models import AuthUser, RemovedFile
-from tests.memory.place import Outbox, Place
+from tests.memory.place import Outbox, Place, alias
 
 Row = dict[str, Any]
 
@@ -42,6 +42,8 @@ class MemorySupabase(Place):
         self.foreign_chunks: dict[str, list[ForeignChunk]] = {}  # the edge function's, by document
         self.removed_files: dict[str, RemovedFile] = {}  # by document
         self.auth_users: dict[str, AuthUser] = {}
+        self.trail: list[str] = []  # ids of auth users with an audit entry
+        self.buried: set[str] = set()  # aliases of erased patients
 
     def upload(self, *documents: Row) -> None:
         """Insert or change uploads in one statement: {"id", "patient_id", ...columns}."""
@@ -59,7 +61,12 @@ class MemorySupabase(Place):
             self.outbox.note("document", document_id, self.next_version(), deleted=True)
 
     def write_document(self, row: Row) -> None:
-        """Write a row; a change draws a version, and announces an upload."""
+        """
+        Write a row; a change draws a version, and announces an upload. Raise PermanentError for an
+        erased patient's.
+        """
+        if alias("user", row["patient_id"]) in self.buried:
+            raise PermanentError("patient_erased")
         row = row | {"created_at": datetime.fromisoformat(row["created_at"]).isoformat()}
         known = self.document_rows.get(row["id"], {"version": 0})
         if known == row | {"version": known["version"]}:

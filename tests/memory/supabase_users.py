@@ -46,6 +46,7 @@ class MemorySupabaseUsers:
                 raise ContendedError("supabase_unexpected_failure")
             providers = [name for name, value in (("email", email), ("phone", phone)) if value]
             app = {"provider": providers[0], "providers": providers}
+            self._supabase.trail.append(user_id)
             self._supabase.auth_users[user_id] = AuthUser(
                 user_id,
                 email,
@@ -66,6 +67,7 @@ class MemorySupabaseUsers:
             for name, value in (("email", email), ("phone", phone)):
                 if self._holder(name, value) not in {None, user_id}:
                     raise ContendedError("supabase_unexpected_failure")
+            self._supabase.trail.append(user_id)
             self._supabase.auth_users[user_id] = replace(
                 user,
                 email=email or user.email,

@@ -17,6 +17,9 @@ class Provider:
         self.requests: list[list[str]] = []
         self._poison, self._answers = poison or set[str](), answers
 
+    def tokens(self, text: str) -> int:
+        return len(text)
+
     def embed(self, texts: list[str]) -> list[list[float]]:
         self.requests.append(texts)
         if len(self.requests) > self._answers:

@@ -167,7 +167,8 @@ def test_a_hundred_prescriptions_take_one_round_trip_per_store(
     for place in to.places[:2]:
         place.hook = lambda moment, name: effects.append(name) if moment == "before" else None
     send("prescription-pdf-copied", *refs)
-    assert effects[:3] == [
+    assert effects[:4] == [
+        "core_tombstones.buried",
         "core_prescriptions.read",
         "supabase_documents.mirror",
         "ledger.record_and_recheck",

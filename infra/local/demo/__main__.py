@@ -57,7 +57,7 @@ def demonstrate(stack: dict[str, Any], patients: int, settings: Mapping[str, str
     progress = CoreProgress(CoreDatabase(stack["core_dsn"]))
 
     def settle() -> dict[str, int]:
-        return wait_until_quiet(lambda: _open(progress, stack), timeout_s=60 + patients)
+        return wait_until_quiet(lambda: unfinished(progress, stack), timeout_s=60 + patients)
 
     told = act(stack, patients, settle)
     settle()
@@ -128,7 +128,7 @@ def act(stack: dict[str, Any], patients: int, settle: Callable[[], dict[str, int
     return make_visits(stack, uids, doctors, settle)
 
 
-def _open(progress: CoreProgress, stack: dict[str, Any]) -> dict[str, int]:
+def unfinished(progress: CoreProgress, stack: dict[str, Any]) -> dict[str, int]:
     counts = progress.unfinished(catalog.load())
     import psycopg
 

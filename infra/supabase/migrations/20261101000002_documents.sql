@@ -65,4 +65,4 @@ create trigger capture_deleted after delete on public.documents
 
 alter table public.documents enable row level security;
 create policy documents_own on public.documents for select to authenticated
-  using (patient_id = (select auth.jwt() ->> 'sub') and revoked_at is null);
+  using (patient_id = (select sync.patient_of_token()) and revoked_at is null);

@@ -23,7 +23,7 @@ create index if not exists rag_chunks_patient on public.rag_chunks (patient_id);
 alter table public.rag_chunks enable row level security;
 -- A chunk is visible with its document: the subquery is under the documents' own policy.
 create policy rag_chunks_own on public.rag_chunks for select to authenticated
-  using (patient_id = (select auth.jwt() ->> 'sub')
+  using (patient_id = (select sync.patient_of_token())
          and exists (select from public.documents d where d.id = document_id));
 
 -- What an indexing step needs in one read: the documents' text and standing, the hashes already

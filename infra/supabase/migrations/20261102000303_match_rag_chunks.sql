@@ -19,7 +19,7 @@ begin
       select c.id, c.embedding operator(extensions.<=>) query_embedding as distance
       from public.rag_chunks c
       join public.documents d on d.id = c.document_id
-      where c.patient_id = coalesce(patient, (select auth.jwt() ->> 'sub'))
+      where (patient is null or c.patient_id = patient)
         and d.patient_id = c.patient_id and d.revoked_at is null
     ), nearest as (
       select o.id, o.distance from own o order by o.distance, o.id

@@ -6,7 +6,7 @@ on conflict (id) do nothing;
 
 create policy healbridge_own_files on storage.objects for select to authenticated
   using (bucket_id = 'documents'
-         and (storage.foldername(name))[1] = (select auth.jwt() ->> 'sub'));
+         and (storage.foldername(name))[1] = (select sync.patient_of_token()));
 
 -- Files whose document was deleted, until they are deleted too. Storage cannot be told from SQL, and
 -- with the row gone nobody would know the file.

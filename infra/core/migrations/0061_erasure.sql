@@ -1,0 +1,235 @@
+-- What of an erased patient core keeps, and the erasing.
+
+-- Clinical records that the law wants kept are kept without the person. One row per kind of record; all
+-- else is erased. Change the interval to your own law's: a shorter one than the law's, or no row, erases.
+create table sync.erasure_policy (
+  record text primary key check (record in ('visit', 'prescription')),
+  keep interval not null,                     -- since the visit began
+  basis text not null
+);
+insert into sync.erasure_policy values
+  ('visit', '3 years', 'Indian Medical Council (Professional Conduct, Etiquette and Ethics)'
+   ' Regulations 2002, 1.3.1: medical records for 3 years from the commencement of treatment;'
+   ' Digital Personal Data Protection Act 2023, s. 8(7): erase unless the law requires retention'),
+  ('prescription', '3 years', 'the same, and Telemedicine Practice Guidelines 2020: the'
+   ' prescription of a consultation is part of its records');
+
+-- The visits of a patient that must be kept: those that took place, and those with a prescription.
+create function sync.kept_visits(p_patient text) returns table (id text)
+language sql stable security definer set search_path = '' as $$
+  select a.id from public.appointments a
+  where a.patient_id = p_patient and (
+    (a.status::text in ('STARTED', 'COMPLETED') and a.start_ts > (now() at time zone 'utc')
+      - (select keep from sync.erasure_policy where record = 'visit'))
+    or exists (select from public.prescriptions r where r.appointment_id = a.id
+               and a.start_ts > (now() at time zone 'utc')
+                 - (select keep from sync.erasure_policy where record = 'prescription')))
+$$;
+
+-- A text without a person's names and contacts, wherever they stand as whole words.
+create function sync.redacted(p text, p_identifiers text[]) returns text
+language plpgsql immutable set search_path = '' as $$
+declare
+  identifier text;
+begin
+  foreach identifier in array p_identifiers loop
+    p := regexp_replace(p, '(?<!\w)' || regexp_replace(identifier, '([^[:alnum:]\s])', '\\\1', 'g')
+                           || '(?!\w)', '[erased]', 'gi');
+  end loop;
+  return p;
+end $$;
+
+-- What a person is called in free text: the name and its parts, e-mail, phone with and without country.
+create function sync.identifiers(p_user text) returns text[]
+language sql stable security definer set search_path = '' as $$
+  select coalesce(array_agg(word order by length(word) desc, word), '{}') from (
+    select distinct word from public.users u left join public.patients p on p.user_id = u.id
+    cross join lateral unnest(array[p.name, u.email, u.phone, ltrim(u.phone, '+'), right(u.phone, 10)]
+      || regexp_split_to_array(p.name, '\s+')) word
+    where u.id = p_user and length(word) >= 3
+  ) w
+$$;
+
+-- Empty all columns of a row but its ids, its role and its times: null, or what the column defaults to.
+create function sync.blank(p_table regclass, p_id text) returns void
+language plpgsql security definer set search_path = '' as $$
+declare
+  columns text;
+begin
+  select string_agg(format('%I = default', a.attname), ', ') into columns
+  from pg_catalog.pg_attribute a
+  where a.attrelid = p_table and a.attnum > 0 and not a.attisdropped and a.attgenerated = ''
+    and a.attname not in ('id', 'user_id', 'role', 'created_at', 'updated_at');
+  execute format('update %s set %s where id = $1', p_table, columns) using p_id;
+end $$;
+
+-- Take the person out of kept rows: every text and JSON column but ids and addresses of files.
+create function sync.redact(p_table regclass, p_ids text[], p_identifiers text[]) returns void
+language plpgsql security definer set search_path = '' as $$
+declare
+  field record;
+begin
+  for field in
+    select a.attname, format_type(a.atttypid, a.atttypmod) as type from pg_catalog.pg_attribute a
+    where a.attrelid = p_table and a.attnum > 0 and not a.attisdropped and a.attgenerated = ''
+      and format_type(a.atttypid, a.atttypmod) in ('text', 'json', 'jsonb')
+      and a.attname !~ '(^id|_id|_url)$'
+  loop
+    execute format('update %s set %I = sync.redacted(%2$I::text, $1)::%s where id = any ($2)',
+                   p_table, field.attname, field.type) using p_identifiers, p_ids;
+  end loop;
+end $$;
+
+-- Erase one patient in core. Answers {erased, held, originals}: rows that are gone or emptied, clinical
+-- records kept, and those of them whose PDF lies in the backend's own S3. Nothing of it is announced:
+-- the statement is marked as the sync's own, and the entities are buried.
+create function sync.erase_patient(p_erasure text) returns jsonb
+language plpgsql security definer set search_path = '' as $$
+declare
+  whom record;
+  kept text[];
+  words text[];
+  entities jsonb;
+  step integer;
+  erased integer := 0;
+  originals integer;
+begin
+  select e.uid, coalesce(e.user_id, u.id) as user_id, coalesce(e.patient_id, p.id) as patient_id
+  into whom from sync.erasures e
+  left join public.users u on u.firebase_uid = e.uid
+  left join public.patients p on p.user_id = u.id
+  where e.id = p_erasure and e.state = 'ordered';
+  if whom.uid is null then
+    return '{"erased": 0, "held": 0, "originals": 0}';
+  end if;
+  select jsonb_agg(jsonb_build_object('kind', n.kind, 'key', n.key)) into entities from (
+    select * from sync.patient_entities(whom.uid)
+    union select 'appointment', a.id from public.appointments a where a.patient_id = whom.patient_id
+    union select 'document', d.id from public.documents d where d.patient_id = whom.patient_id
+    union select 'prescription', r.id from public.prescriptions r
+          join public.appointments a on a.id = r.appointment_id
+          where a.patient_id = whom.patient_id
+  ) n;
+  erased := erased + sync.bury(p_erasure, entities);
+  select count(*) into originals from public.prescriptions r
+  join public.appointments a on a.id = r.appointment_id
+  where a.patient_id = whom.patient_id and r.pdf_url is not null;
+  kept := array(select id from sync.kept_visits(whom.patient_id));
+  words := sync.identifiers(whom.user_id);
+
+  delete from sync.medication_readings r using public.documents d
+  where d.id = r.document_id and d.patient_id = whom.patient_id;
+  get diagnostics step = row_count; erased := erased + step;
+  delete from public.documents d where d.patient_id = whom.patient_id;
+  get diagnostics step = row_count; erased := erased + step;
+  delete from public.notifications n where n.user_id = whom.user_id;
+  get diagnostics step = row_count; erased := erased + step;
+  delete from public.appointments a where a.patient_id = whom.patient_id and a.id <> all (kept);
+  get diagnostics step = row_count; erased := erased + step;
+  delete from public.medications m where m.patient_id = whom.patient_id and m.prescription_id is null;
+  get diagnostics step = row_count; erased := erased + step;
+  delete from sync.profile_readings where uid = whom.uid;
+  get diagnostics step = row_count; erased := erased + step;
+  delete from sync.told where uid = whom.uid;
+  get diagnostics step = row_count; erased := erased + step;
+  delete from sync.notifications where uid = whom.uid;
+  get diagnostics step = row_count; erased := erased + step;
+  delete from sync.pdf_copies where owner = whom.uid;
+  get diagnostics step = row_count; erased := erased + step;
+  update sync.orphan_removals r set key = p_erasure
+  where r.key = whom.uid or r.key like '%/' || whom.uid || '/%' or r.key like '%/' || whom.uid;
+  -- Whose contact this patient held may have it now.
+  update sync.conflicts set resolved_at = now(), resolution = 'cleared'
+  where other = whom.user_id and resolved_at is null;
+
+  if kept = '{}' then
+    delete from public.users u where u.id = whom.user_id;
+    get diagnostics step = row_count; erased := erased + step;
+  else
+    perform sync.redact('public.appointments', kept, words);
+    update public.appointments set address = null where id = any (kept);
+    perform sync.redact('public.prescriptions',
+      array(select r.id from public.prescriptions r where r.appointment_id = any (kept)), words);
+    update public.prescriptions r set summary_json = r.summary_json
+      - '{patient,patient_name,patientName,patient_phone,phone,phoneNumber,email,address,dob}'::text[]
+    where r.appointment_id = any (kept) and jsonb_typeof(r.summary_json) = 'object';
+    if exists (select from public.users u where u.id = whom.user_id and u.firebase_uid is not null) then
+      erased := erased + 2;
+    end if;
+    perform sync.blank('public.users', whom.user_id);
+    perform sync.blank('public.patients', whom.patient_id);
+  end if;
+  delete from sync.outbox o where o.kind in ('user', 'profile') and o.key = whom.uid;
+  update sync.outbox o set sent_at = coalesce(o.sent_at, now())
+  from jsonb_to_recordset(entities) as n(kind text, key text)
+  where o.kind = n.kind and o.key = n.key;
+  return jsonb_build_object('erased', erased, 'held', cardinality(kept), 'originals', originals);
+end $$;
+
+-- How many rows of core still tell of an ordered erasure's patient.
+create function sync.patient_remains(p_erasure text) returns integer
+language sql stable security definer set search_path = '' as $$
+  select (
+    (select count(*) from public.users u where u.firebase_uid = e.uid
+       or (u.id = e.user_id and coalesce(u.phone, u.email) is not null))
+    + (select count(*) from public.patients p where p.id = e.patient_id
+         and coalesce(p.name, p.emergency_contact, p.allergies, p.chronic_conditions) is not null)
+    + (select count(*) from public.documents d where d.patient_id = e.patient_id)
+    + (select count(*) from public.notifications n where n.user_id = e.user_id)
+    + (select count(*) from public.medications m
+       where m.patient_id = e.patient_id and m.prescription_id is null)
+    + (select count(*) from sync.profile_readings r where r.uid = e.uid)
+    + (select count(*) from sync.told t where t.uid = e.uid)
+    + (select count(*) from sync.notifications n where n.uid = e.uid)
+    + (select count(*) from sync.pdf_copies c where c.owner = e.uid)
+    + (select count(*) from sync.ledger l where l.kind in ('user', 'profile') and l.key = e.uid)
+    + (select count(*) from sync.journal j where j.kind in ('user', 'profile') and j.key = e.uid)
+    + (select count(*) from sync.outbox o where o.kind in ('user', 'profile') and o.key = e.uid)
+    + (select count(*) from sync.conflicts c where c.kind = 'user' and c.key = e.uid)
+    + (select count(*) from sync.findings f where f.kind = 'user' and f.key = e.uid)
+  )::integer
+  from sync.erasures e where e.id = p_erasure
+$$;
+
+-- Note what became of erasures in stores: [{erasure, store, state, erased, held, code}]. Counts add up
+-- over repeated runs; the last state that says more than `none` stays.
+create function sync.note_receipts(p_receipts jsonb) returns integer
+language sql security definer set search_path = '' as $$
+  with given as (
+    select g.erasure, jsonb_object_agg(g.store, jsonb_strip_nulls(jsonb_build_object(
+        'erased', n.erased, 'held', nullif(n.held, 0), 'code', g.code,
+        'state', case when g.state = 'failed' then 'failed' when n.held > 0 then 'held'
+                      when n.erased > 0 then 'erased' else 'none' end))) as receipts
+    from jsonb_to_recordset(p_receipts)
+      as g(erasure text, store text, state text, erased integer, held integer, code text)
+    join sync.erasures e on e.id = g.erasure
+    cross join lateral (
+      select coalesce((e.receipts -> g.store ->> 'erased')::integer, 0) + g.erased as erased,
+             greatest((e.receipts -> g.store ->> 'held')::integer, g.held) as held) n
+    group by g.erasure
+  ), noted as (
+    update sync.erasures e set receipts = e.receipts || g.receipts
+    from given g where g.erasure = e.id returning 1
+  )
+  select count(*)::integer from noted
+$$;
+
+-- End a round: certified when nothing was found, else the chain runs once more. The uid goes with the
+-- certificate.
+create function sync.end_round(p_erasure text, p_found integer) returns text
+language plpgsql security definer set search_path = '' as $$
+declare
+  became text;
+begin
+  if p_found > 0 then
+    perform set_config('sync.origin', '', true);
+  end if;
+  update sync.erasures e set
+    round = case when p_found > 0 then e.round + 1 else e.round end,
+    state = case when p_found > 0 then e.state else 'certified' end,
+    uid = case when p_found > 0 then e.uid end,
+    certified_at = case when p_found > 0 then null else now() end
+  where e.id = p_erasure and e.state = 'ordered'
+  returning e.state into became;
+  return became;
+end $$;

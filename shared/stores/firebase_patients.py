@@ -1,0 +1,55 @@
+"""One patient in Firestore, as an erasure sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol
+
+from shared.stores.firestore import MAX_WRITES, Write, path
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from shared.stores.firestore import Snapshot
+
+
+class Firestore(Protocol):
+    """Reads and writes, and what lies below a document."""
+
+    def read(
+        self, paths: Iterable[str], fields: Sequence[str] | None = None
+    ) -> dict[str, Snapshot]: ...
+
+    def below(self, at: str) -> list[str]: ...
+
+    def commit(self, writes: Sequence[Write]) -> None: ...
+
+
+class FirebasePatients:
+    """
+    Erases a patient's documents: the profile with its device tokens, and every collection below it
+    (inbox, appointments, and whatever the apps have made). Firestore deletes nothing below a
+    document by itself.
+    """
+
+    def __init__(self, firestore: Firestore) -> None:
+        self._firestore = firestore
+
+    def erase(self, uid: str) -> int:
+        """Delete all of the patient's documents; return how many."""
+        found = self.remains(uid)
+        for start in range(0, len(found), MAX_WRITES):
+            self._firestore.commit([Write(at, None) for at in found[start : start + MAX_WRITES]])
+        return len(found)
+
+    def remains(self, uid: str) -> list[str]:
+        """Return the paths of the patient's documents, the profile last: it says whose they are."""
+        profile = path("users", uid)
+        there = self._firestore.read([profile], ["uid"])[profile].data is not None
+        return [*self._firestore.below(profile), *([profile] if there else [])]
+
+    def shown(self, visits: Sequence[str]) -> list[str]:
+        """Return those of these appointments that are still shown anywhere."""
+        places = {path("appointmentPlaces", visit): visit for visit in visits}
+        found = self._firestore.read(list(places)) if places else {}
+        return [places[at] for at, known in found.items() if (known.data or {}).get("paths")]

@@ -1,0 +1,107 @@
+"""
+ready_vs_bare_function and rss_mb: every function of the catalog, in a process of its own.
+
+From the start of the process to its first good answer, which has made every client, read every
+store and published; beside a function that does nothing, on the same framework. Then the memory of
+the process after a thousand such requests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from statistics import median
+from typing import Any
+
+from shared import catalog
+from shared.catalog import Function
+from shared.events import Ref
+from tests.bench.calls import Calls
+from tests.bench.deliveries import push_body
+from tests.bench.measure import spread
+from tests.bench.report import Figure
+from tests.bench.serving import BARE, MAIN, Call, served
+from tests.bench.world import World, fresh_id
+
+POSTGRES_ONLY = {"CORE_DSN", "ID_NAMESPACE"}  # the secrets of a step that touches nothing else
+_RARE = {"schedule", "blocking"}  # started a few times an hour, or refused here
+_SIGNATURES = {"auth": "cloudevent", "firestore": "cloudevent"}
+_BIG = 100  # refs of a message in the long run
+
+
+def run(world: World) -> list[Figure]:
+    """Measure all functions, or in a quick run three."""
+    env = world.lived_in.settings() | {"PUBSUB_EMULATOR_HOST": world.bus, "THREADS": "4"}
+    calls = Calls(world.stack)
+    functions = [
+        f
+        for f in catalog.load().functions.values()
+        if not world.quick or f.name in {"announce_user", "store_document"}
+    ]
+    ready: dict[str, list[float]] = {}
+    rss: dict[str, float] = {}
+    for number in range(world.amount(2, 1)):
+        for function in [None, *functions, None]:
+            name = function.name if function else "bare"
+            times = world.amount(1000, 10) if number == 0 else 0
+            seconds, memory = _one(function, calls, env, times)
+            ready.setdefault(name, []).append(seconds)
+            rss.setdefault(name, memory)
+    growth = _growth(env, world.amount(100_000, 400), world.amount(20_000, 200))
+    return [_ready(ready, functions), _memory(rss, growth)]
+
+
+def _one(
+    function: Function | None, calls: Calls, env: Mapping[str, str], times: int
+) -> tuple[float, float]:
+    """Return the seconds until a function was ready, and its memory after some requests."""
+    if function is None:
+        target, source, call, signature = "bare", BARE, Call(), "http"
+    else:
+        kind = function.trigger["kind"]
+        signature = _SIGNATURES.get(kind, "http")
+        target, source, call = function.name, MAIN, calls.of(function)
+        times = times // 50 if kind in _RARE else times
+    with served(target, source, call, env, signature) as process:
+        process.post(lambda: call, times, at_once=2)
+        return process.ready_s, process.rss_mb()
+
+
+def _growth(env: Mapping[str, str], events: int, settled: int) -> float:
+    """Return by how many MB a step grows from its first events to a hundred thousand."""
+
+    def batch() -> Call:
+        return Call(push_body([Ref("document", fresh_id()) for _ in range(_BIG)]))
+
+    with served("store_document", MAIN, batch(), env) as process:
+        process.post(batch, settled // _BIG, at_once=2)
+        before = process.rss_mb()
+        process.post(batch, (events - settled) // _BIG, at_once=2)
+        return process.rss_mb() - before
+
+
+def _ready(ready: Mapping[str, list[float]], functions: list[Function]) -> Figure:
+    bare = median(ready["bare"])
+    ratio = {f.name: round(median(ready[f.name]) / bare, 2) for f in functions}
+    lean = {f.name for f in functions if f.secrets and set(f.secrets) <= POSTGRES_ONLY}
+    worst = max(ratio, key=lambda name: ratio[name])
+    return Figure(
+        "ready_vs_bare_function",
+        {"worst": ratio[worst], **ratio},
+        ratio[worst] <= 2.0 and all(ratio[name] <= 1.5 for name in lean),
+        f"worst {worst} {spread(ready[worst])} s",
+        f"{spread(ready['bare'])} s: a bare function on functions-framework",
+        f"secrets of core alone, at most 1.5: {', '.join(f'{n} {ratio[n]}' for n in sorted(lean))}",
+    )
+
+
+def _memory(rss: Mapping[str, float], growth: float) -> Figure:
+    bare = rss["bare"]
+    more: dict[str, Any] = {n: round(mb - bare, 1) for n, mb in rss.items() if n != "bare"}
+    worst = max(more, key=lambda name: more[name])
+    return Figure(
+        "rss_mb",
+        {"worst_over_bare": more[worst], "growth_to_100000_events": round(growth, 1), **more},
+        more[worst] <= 60 and growth <= 3,
+        f"worst {worst} +{more[worst]} MB over bare; {growth:+.1f} MB up to 100,000 events",
+        f"{bare:.0f} MB: a bare function",
+    )

@@ -1,0 +1,104 @@
+"""What an erasure sees and does in core in memory: the SQL functions of 0061_erasure.sql."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from tests.memory.core import MemoryCore
+from tests.memory.place import alias
+
+
+def entities_of(core: MemoryCore, uid: str, user_id: str | None = None) -> list[tuple[str, str]]:
+    """Return kind and key of a patient's entities: `sync.patient_entities`."""
+    user = core.user_by_uid(uid)
+    user_id = user["id"] if user else user_id
+    patient = core.patient_rows.get(user_id or "", {}).get("id")
+    found = [("user", uid), ("profile", uid)]
+    for kind, rows in (
+        ("appointment", core.appointment_rows),
+        ("prescription", core.prescription_rows),
+    ):
+        found += [(kind, key) for key, row in rows.items() if row["user_id"] == user_id]
+    documents = core.document_rows.items()
+    return found + [("document", k) for k, r in documents if r["patient_id"] == patient]
+
+
+def forget_entities(core: MemoryCore, entities: set[tuple[str, str]]) -> int:
+    """Drop what ledger and conflicts know of entities; the journal keeps their alias."""
+    rows = [at for at in core.ledger_rows if at[:2] in entities]
+    conflicts = [at for at in core.open_conflicts if at[:2] in entities]
+    for at in rows:
+        del core.ledger_rows[at]
+    for at in conflicts:
+        del core.open_conflicts[at]
+    core.all_conflicts = [c for c in core.all_conflicts if c["at"][:2] not in entities]
+    told = [n for n, row in enumerate(core.journal_rows) if (row.kind, row.key) in entities]
+    for number in told:
+        row = core.journal_rows[number]
+        core.journal_rows[number] = replace(row, key=alias(row.kind, row.key))
+    return len(rows) + len(conflicts) + len(told)
+
+
+def rows_about(core: MemoryCore, uid: str) -> list[tuple[str, object]]:
+    """Return where core still names a patient by the uid."""
+    user = core.user_by_uid(uid)
+    patient = core.patient_rows.get(user["id"] if user else "", {}).get("id")
+    found: list[tuple[str, object]] = [("users", user["id"])] if user else []
+    found += [("profile_readings", uid)] if uid in core.profile_reading_rows else []
+    found += [("documents", k) for k, r in core.document_rows.items()
+              if patient is not None and r["patient_id"] == patient]  # fmt: skip
+    found += [("told", at) for at, row in core.told.items() if row["uid"] == uid]
+    found += [("claims", at) for at, row in core.claims.items() if row["uid"] == uid]
+    found += [("pdf_copies", at) for at, c in core.pdf_copies.items() if c.owner == uid]
+    found += [("ledger", at) for at in core.ledger_rows if at[1] == uid]
+    found += [("journal", row.step) for row in core.journal_rows if row.key == uid]
+    found += [("outbox", at) for at in core.outbox.rows if at[1] == uid]
+    return found + [("conflicts", at) for at in core.open_conflicts if at[1] == uid]
+
+
+def erase_user(core: MemoryCore, uid: str, user_id: str | None, kept: set[tuple[str, str]]) -> int:
+    """Erase a patient's rows, or empty those that hold what is kept; return how many."""
+    erased = _erase_notes(core, uid, user_id)
+    patient = core.patient_rows.get(user_id or "", {}).get("id")
+    for key in [k for k, r in core.document_rows.items() if r["patient_id"] == patient]:
+        erased += 1
+        core.drop_document(key)
+    for kind, rows in (
+        ("prescription", core.prescription_rows),
+        ("appointment", core.appointment_rows),
+    ):
+        for key in [k for k, r in rows.items() if r["user_id"] == user_id]:
+            core.outbox.note(kind, key, core.next_version(), deleted=True, ours=True)
+            core.outbox.rows[kind, key].sent = True
+            if (kind, key) not in kept:
+                erased += 1
+                del rows[key]
+    core.outbox.rows.pop(("user", uid), None)
+    user = core.user_rows.get(user_id or "")
+    if user is None or (kept and user["firebase_uid"] is None):
+        return erased
+    if kept:
+        blank = {"firebase_uid": None, "phone": None, "email": None, "verified": False}
+        core.user_rows[user["id"]] = user | blank
+        if user["id"] in core.patient_rows:
+            core.patient_rows[user["id"]] = {"id": patient, "name": None}
+        return erased + 2
+    del core.user_rows[user["id"]]
+    core.patient_rows.pop(user["id"], None)
+    return erased + 1
+
+
+def _erase_notes(core: MemoryCore, uid: str, user_id: str | None) -> int:
+    gone = {
+        "told": [at for at, row in core.told.items() if row["uid"] == uid],
+        "claims": [at for at, row in core.claims.items() if row["uid"] == uid],
+        "pdf_copies": [at for at, copy in core.pdf_copies.items() if copy.owner == uid],
+        "profile_reading_rows": [at for at in core.profile_reading_rows if at == uid],
+        "notification_rows": [
+            at for at, row in core.notification_rows.items() if row["user_id"] == user_id
+        ],
+    }
+    for name, keys in gone.items():
+        for key in keys:
+            del getattr(core, name)[key]
+    return sum(map(len, gone.values()))

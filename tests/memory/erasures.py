@@ -1,0 +1,251 @@
+"""
+Erasures in memory: core's tombstones, orders and certificates, and patients in Supabase.
+
+Kept records lose their person by the ids alone: what SQL takes out of free text is its own test's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from shared.events import Ref
+from shared.models import Erasure, Receipt
+from shared.outcomes import Outcome
+from tests.memory import core_erasing
+from tests.memory.core import MemoryCore, Row
+from tests.memory.place import alias
+from tests.memory.supabase import MemorySupabase, uuid
+
+if TYPE_CHECKING:
+    from shared.runner import Batch
+
+KEPT_FOR = timedelta(days=3 * 365)
+NOTHING = {"erased": 0, "held": 0, "originals": 0}
+
+
+class MemoryCoreTombstones:
+    """Recognises what was erased."""
+
+    def __init__(self, core: MemoryCore) -> None:
+        self._core = core
+
+    def buried(self, refs: Sequence[Ref]) -> set[tuple[str, str]]:
+        """Return kind and key of those that belong to erased patients."""
+        with self._core.effect("core_tombstones.buried"):
+            return {(r.kind, r.key) for r in refs if alias(r.kind, r.key) in self._core.tombstones}
+
+    def reopen(self, uids: Sequence[str]) -> None:
+        """Have certified erasures of these patients run once more."""
+        with self._core.effect("core_tombstones.reopen"):
+            for uid in uids:
+                row = self._core.erasure_rows.get(alias("user", uid))
+                if row and row["state"] == "certified":
+                    row |= {"uid": uid, "state": "ordered", "round": 1}
+                    _announce(self._core, alias("user", uid))
+
+
+class MemoryCoreErasures:
+    """Keeps erasures."""
+
+    def __init__(self, core: MemoryCore) -> None:
+        self._core = core
+
+    def order(self, uid: str, operator: str | None) -> tuple[str | None, str]:
+        """Order a patient's erasure."""
+        with self._core.effect("core_erasures.order"):
+            user = self._core.user_by_uid(uid)
+            if user and user["role"] != "PATIENT":
+                return None, "refused"
+            key, held = alias("user", uid), uid in self._core.legal_holds
+            known = self._core.erasure_rows.get(key)
+            if known is None or known["state"] != "ordered":
+                self._core.erasure_rows[key] = {
+                    "uid": uid,
+                    "user_id": user["id"] if user else (known or {}).get("user_id"),
+                    "operator": operator or (known or {}).get("operator"),
+                    "state": "held" if held else "ordered",
+                    "round": 1,
+                    "receipts": {"all": {"state": "held", "code": "legal_hold"}} if held else {},
+                    "ordered_at": self._core.clock(),
+                }
+                _announce(self._core, key)
+            if not held:
+                self._bury(key, core_erasing.entities_of(self._core, uid))
+            return key, self._core.erasure_rows[key]["state"]
+
+    def hold(self, uid: str, reason: str, operator: str) -> None:
+        """Put a patient under legal hold."""
+        with self._core.effect("core_erasures.hold"):
+            self._core.legal_holds[uid] = f"{operator}: {reason}"
+
+    def release(self, uid: str) -> bool:
+        """Take the legal hold off."""
+        with self._core.effect("core_erasures.release"):
+            return self._core.legal_holds.pop(uid, None) is not None
+
+    def read(self, ids: Sequence[str]) -> dict[str, Erasure]:
+        """Return the erasures that are to be carried out."""
+        with self._core.effect("core_erasures.read"):
+            rows = {key: self._core.erasure_rows.get(key) for key in ids}
+            return {
+                key: self._erasure(key, row)
+                for key, row in rows.items()
+                if row and row["state"] == "ordered" and row["uid"]
+            }
+
+    def bury(self, erasure: str, refs: Sequence[Ref]) -> None:
+        """Bury entities of the patient that core did not know of."""
+        with self._core.effect("core_erasures.bury"):
+            self._bury(erasure, [(ref.kind, ref.key) for ref in refs])
+
+    def erase(self, erasure: str) -> dict[str, int]:
+        """Erase the patient in core."""
+        with self._core.effect("core_erasures.erase"):
+            row = self._core.erasure_rows[erasure]
+            if row["state"] != "ordered":
+                return dict(NOTHING)
+            user = self._core.user_by_uid(row["uid"])
+            row["user_id"] = row["user_id"] or (user["id"] if user else None)
+            return self._erase(erasure, row["uid"], row["user_id"])
+
+    def remains(self, erasure: str) -> int:
+        """Return how many rows of core still tell of the patient."""
+        with self._core.effect("core_erasures.remains"):
+            return len(core_erasing.rows_about(self._core, self._core.erasure_rows[erasure]["uid"]))
+
+    def end_round(self, erasure: str, found: int) -> str:
+        """Certify if nothing was found, else announce the erasure once more."""
+        with self._core.effect("core_erasures.end_round"):
+            row = self._core.erasure_rows[erasure]
+            if row["state"] == "ordered":
+                if found:
+                    row["round"] += 1
+                    _announce(self._core, erasure)
+                else:
+                    row |= {"state": "certified", "uid": None}
+            return row["state"]
+
+    def note(self, batch: Batch, receipts: Sequence[Receipt], outcomes: Sequence[Outcome]) -> None:
+        """Write receipts and outcomes."""
+        with self._core.effect("core_erasures.note"):
+            for receipt in receipts:
+                noted = self._core.erasure_rows[receipt.erasure]["receipts"]
+                noted[receipt.store] = _receipt(noted.get(receipt.store, {}), receipt)
+            self._core.record(batch.step, batch.traceparent, outcomes)
+
+    def find(self, key: str) -> dict[str, Any] | None:
+        """Return an erasure by its id or by the uid."""
+        with self._core.effect("core_erasures.find"):
+            rows = self._core.erasure_rows
+            found = key if key in rows else alias("user", key)
+            return {"id": found, **rows[found]} if found in rows else None
+
+    def _erasure(self, key: str, row: Row) -> Erasure:
+        user = self._core.user_by_uid(row["uid"])
+        user_id = row["user_id"] or (user["id"] if user else None)
+        visits = [k for k, v in self._core.appointment_rows.items() if v["user_id"] == user_id]
+        return Erasure(
+            id=key,
+            uid=row["uid"],
+            user_id=user_id,
+            visits=tuple(sorted(visits)),
+            by_operator=row["operator"] is not None,
+            round=row["round"],
+            age_s=self._core.clock() - row["ordered_at"],
+        )
+
+    def _bury(self, erasure: str, entities: Sequence[tuple[str, str]]) -> int:
+        for kind, key in entities:
+            self._core.tombstones.setdefault(alias(kind, key), erasure)
+        return core_erasing.forget_entities(self._core, set(entities))
+
+    def _erase(self, erasure: str, uid: str, user_id: str | None) -> dict[str, int]:
+        core = self._core
+        erased = self._bury(erasure, core_erasing.entities_of(core, uid, user_id))
+        kept, originals = self._kept(user_id)
+        erased += core_erasing.erase_user(core, uid, user_id, kept)
+        return {"erased": erased, "held": len(kept), "originals": originals}
+
+    def _kept(self, user_id: str | None) -> tuple[set[tuple[str, str]], int]:
+        core, since = self._core, datetime.now(UTC) - KEPT_FOR
+        visits = {
+            ("appointment", key)
+            for key, row in core.appointment_rows.items()
+            if row["user_id"] == user_id
+            and row["status"] in {"STARTED", "COMPLETED"}
+            and row["start"] > since
+        }
+        papers = {k: r for k, r in core.prescription_rows.items() if r["user_id"] == user_id}
+        recent = {
+            ("prescription", key)
+            for key, row in papers.items()
+            if datetime.fromisoformat(row["created_at"]) > since
+        }
+        originals = sum(row["pdf_url"] is not None for row in papers.values())
+        return visits | recent, originals
+
+
+class MemorySupabasePatients:
+    """Erases patients in Supabase."""
+
+    def __init__(self, supabase: MemorySupabase) -> None:
+        self._supabase = supabase
+
+    def erase(self, uid: str) -> tuple[int, Sequence[str]]:
+        """Bury a patient; erase documents and chunks."""
+        place = self._supabase
+        with place.effect("supabase_patients.erase"):
+            place.buried.add(alias("user", uid))
+            documents = [k for k, r in place.document_rows.items() if r["patient_id"] == uid]
+            files = [k for k, left in place.removed_files.items() if left.patient_uid == uid]
+            rows = len(documents) + len(files)
+            rows += sum(at[0] in documents for at in place.chunk_rows)
+            rows += sum(len(place.foreign_chunks.get(key, ())) for key in documents)
+            for key in documents:
+                place.drop_document(key)
+            for key in files:
+                del place.removed_files[key]
+            for key in {*documents, *files}:
+                place.outbox.rows.pop(("document", key), None)
+            return rows, sorted({*documents, *files})
+
+    def delete_user(self, user_id: str) -> int:
+        """Delete an auth user; its deletion leaves a trace too."""
+        with self._supabase.effect("supabase_patients.delete_user"):
+            if self._supabase.auth_users.pop(uuid(user_id), None) is None:
+                return 0
+            self._supabase.trail.append(user_id)
+            return 1
+
+    def erase_trail(self, user_id: str) -> int:
+        """Erase the audit entries of an auth user."""
+        with self._supabase.effect("supabase_patients.erase_trail"):
+            before = len(self._supabase.trail)
+            self._supabase.trail = [entry for entry in self._supabase.trail if entry != user_id]
+            return before - len(self._supabase.trail)
+
+    def remains(self, uid: str, user_id: str) -> int:
+        """Return how many rows still tell of the patient."""
+        place = self._supabase
+        with place.effect("supabase_patients.remains"):
+            return (
+                sum(row["patient_id"] == uid for row in place.document_rows.values())
+                + sum(row["patient_id"] == uid for row in place.chunk_rows.values())
+                + sum(left.patient_uid == uid for left in place.removed_files.values())
+                + (user_id in place.auth_users)
+                + place.trail.count(user_id)
+            )
+
+
+def _announce(core: MemoryCore, key: str) -> None:
+    core.outbox.note("erasure", key, core.next_version())
+
+
+def _receipt(before: Row, receipt: Receipt) -> Row:
+    erased = before.get("erased", 0) + receipt.erased
+    held = max(before.get("held", 0), receipt.held)
+    state = "failed" if receipt.failed else "held" if held else "erased" if erased else "none"
+    noted = {"state": state, "erased": erased, "held": held, "code": receipt.failed or receipt.code}
+    return {name: value for name, value in noted.items() if value is not None}
