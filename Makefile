@@ -7,7 +7,7 @@ VENV := .venv/bin
 export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo dev test chaos fuzz bench check format package terraform requirements clean
+.PHONY: help setup demo dev test chaos fuzz bench check format package package-check terraform requirements clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -40,6 +40,9 @@ check: setup ## Lint, formatting and types
 
 package: setup ## Build build/functions.zip, the same bytes for the same sources
 	@$(VENV)/python -m infra.package
+
+package-check: setup ## Serve the package alone on Python 3.11, 3.12 and 3.13, where they are here
+	@$(VENV)/python -m infra.package_check
 
 terraform: setup ## Check the Terraform: format, validate, tests with mocked providers
 	@infra/terraform_check.sh

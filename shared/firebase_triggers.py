@@ -5,7 +5,8 @@ The SDK's own decorators are not used. Its Firestore decoder makes a client for 
 cannot read the JSON form; its sign-in hook fetches Google's keys for every call, answers 500 to a
 bad token and logs what it was sent; and it has no decorator for Auth's background events. An
 exception that leaves an entry point is logged and answered with its text by functions-framework,
-so only codes leave these.
+so only codes leave these. An entry point of the first generation is called with (data, context),
+one of the second with a CloudEvent.
 
 What cannot be read is logged and acknowledged: it would come again for a day and never be better,
 and reconciliation finds whatever it meant. The manifest entry that each decorator adds serves the
@@ -101,7 +102,7 @@ def user_of(event: CloudEvent) -> str:
     Return the uid of an Auth event: the user record lies in {"value": ...} when created, in
     {"oldValue": ...} when deleted, and bare in the first generation. Raise PermanentError.
     """
-    data: object = event.data
+    data: object = event if isinstance(event, dict) else event.data
     if isinstance(data, dict):
         record = cast("dict[str, Any]", data)
         record = record.get("value") or record.get("oldValue") or record
@@ -163,7 +164,7 @@ def _background(
     work: Callable[[Read], None], read: Callable[[CloudEvent], Read], trigger: dict[str, Any]
 ) -> EventEntry:
     @functools.wraps(work)
-    def entry(event: CloudEvent) -> None:
+    def entry(event: Any, context: object = None) -> None:  # noqa: ARG001 - see the docstring
         log.quiet_vendors()
         try:
             work(read(event))

@@ -13,6 +13,7 @@ settings = {
 secret_versions = {
   AWS_ACCESS_KEY_ID     = "1"
   AWS_SECRET_ACCESS_KEY = "1"
+  CORE_DSN_ERASURE      = "1"
   CORE_DSN_NOTICES      = "1"
   CORE_DSN_OPERATOR     = "1"
   CORE_DSN_PAPERS       = "1"

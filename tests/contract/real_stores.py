@@ -38,6 +38,11 @@ with person as (
 ) insert into doctors (id, user_id, first_name, last_name)
   select 'doctor', id, 'Demo', 'Doctor' from person
 """
+_VISITS = """
+insert into appointments (id, doctor_id, patient_id, start_ts, end_ts)
+select 'visit-' || n, 'doctor', 'patient-id-' || n, now(), now()
+from generate_series(1, %(last)s::integer) n
+"""
 _APPOINTMENT = """
 insert into appointments (id, doctor_id, patient_id, start_ts, end_ts)
 select 'visit-' || %(id)s, 'doctor', p.id, now(), now() from patients p
@@ -62,6 +67,7 @@ class RealStores(Clients):
 
     def __init__(self, core: CoreDatabase, sql: Sql, supabase: Supabase, supabase_sql: Sql) -> None:
         self.firebase = MemoryFirebase()
+        self.devices = MemoryMessaging()
         self.bus = MemoryBus(max_attempts=5)
         firestore = MemoryFirestore(self.firebase)
         self.core_sql, self.supabase_sql = sql, supabase_sql
@@ -74,7 +80,7 @@ class RealStores(Clients):
             firestore=firestore,
             shown_appointments=ShownAppointments(firestore),
             inboxes=Inboxes(firestore),
-            messaging=MemoryMessaging(),
+            messaging=self.devices,
             pdf_sources=MemoryPdfSources(),
             storage=MemoryStorage(),
         )
@@ -100,6 +106,11 @@ class RealStores(Clients):
     def put_patients(self, first: int, last: int) -> None:
         """Insert patients u<first>..u<last> straight into core."""
         self.core_sql.execute(_PATIENTS, {"first": first, "last": last})
+
+    def put_visits(self, last: int) -> None:
+        """Insert an appointment of each patient up to u<last>."""
+        self.core_sql.execute(_DOCTOR)
+        self.core_sql.execute(_VISITS, {"last": last})
 
     def upload(self, key: str, uid: str, structured: Any = None, kind: str = "lab_report") -> None:
         """Insert an upload as the edge function does; its webhook is dropped."""

@@ -63,7 +63,7 @@ def test_a_function_of_the_catalog_is_an_entry_point_of_its_file(function: Funct
     assert Path(inspect.getfile(inspect.unwrap(entry))) == file_of(function)
     assert list(inspect.signature(entry, follow_wrapped=False).parameters) in (
         ["request"],
-        ["event"],
+        ["event", "context"],  # the first generation gives both
         ["raw"],  # what firebase-functions makes of a Firestore trigger
     )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
+
 import functions_framework
 import pytest
 from flask.testing import FlaskClient
@@ -69,6 +71,45 @@ def test_a_patients_parked_uploads_are_found_though_core_does_not_know_them(
     assert http.post("/", json={"uid": "stranger"}).json == {"retried": 1, "failed": 0}
     to.run()
     assert state(to, DOC) == "done"
+
+
+def test_a_replay_is_a_new_delivery_of_the_same_effects(to: RealStores, http: FlaskClient) -> None:
+    """As after a long outage: every step of a document and a prescription is replayed."""
+    to.sign_up("u1", email="a@example.com")
+    announce(to, "u1")
+    to.firebase.write_profile("u1", name="Asha Rao", fcmToken="a-device", consentGiven=True)
+    to.upload(DOC, "u1", {"medications": [{"name": "Demoxil", "strength": "5 mg"}]})
+    to.prescribe("rx1", "u1", diagnosis="rest")
+    to.run()
+    before, traces = effects(to), delivered(to)
+    to.at_core("update sync.ledger set state = 'parked', exhausted = true, error_code = 'outage'")
+    steps = to.at_core("select count(*) as n from sync.ledger")[0]["n"]
+    assert steps >= 12
+    assert http.post("/", json={}).json == {"retried": steps, "failed": 0}
+    to.run()
+    assert effects(to) == before
+    assert len(delivered(to) - traces) >= 1
+    left = to.at_core("select step, state from sync.ledger where state <> 'done'")
+    assert left == []
+
+
+def delivered(to: RealStores) -> set[str]:
+    return {row["trace_id"] for row in to.at_core("select trace_id from sync.journal")}
+
+
+def effects(to: RealStores) -> dict[str, object]:
+    """Return all that the steps have done to patients: ids, texts, notes and pushes."""
+    told = to.at_core("select id, user_id, type, status, metadata from notifications order by id")
+    return {
+        "documents": to.at_core("select id, patient_id, text from documents order by id"),
+        "medications": to.at_core("select * from medications order by id"),
+        "mirrors": to.at_supabase("select id, text, version from documents order by id"),
+        "chunks": to.at_supabase("select id, chunk_text from rag_chunks order by id"),
+        "auth": to.at_supabase("select id, email, raw_user_meta_data from auth.users order by id"),
+        "told": told,
+        "inbox": to.firebase.under("users/u1/inbox"),
+        "pushes": deepcopy(to.devices.shown),
+    }
 
 
 def announce(to: RealStores, *uids: str) -> None:

@@ -142,6 +142,19 @@ def test_a_relay_does_not_wait_for_one_that_is_claiming(
     impatient.close()
 
 
+def test_supabases_relay_does_not_wait_for_one_that_is_claiming(
+    supabase_served: tuple[str, object], supabase_sql: Sql
+) -> None:
+    supabase_sql.execute(
+        "insert into documents (patient_id) select 'u1' from generate_series(1, 5)"
+    )
+    claim = "select * from public.claim_outbox(gen_random_uuid(), 3, 60)"
+    with psycopg.connect(supabase_served[0]) as slow:
+        assert len(slow.execute(claim).fetchall()) == 3
+        supabase_sql.execute("set lock_timeout = '1s'")
+        assert len(supabase_sql.execute(claim.encode()).fetchall()) == 2
+
+
 def test_a_change_committed_late_is_still_announced(
     world: PostgresCoreWorld, core_dsn: str
 ) -> None:

@@ -54,6 +54,16 @@ select thing, role, coalesce(nullif(max(may), ''), '-') from cell group by thing
 """
 
 
+def text(matrix: Matrix, roles: Sequence[str]) -> str:
+    """Return a matrix as the lines of a file, functions last."""
+    things = sorted(matrix, key=lambda name: (name.endswith("()"), name))
+    table = [["thing", *roles]]
+    table += [[thing, *(matrix[thing][role] for role in roles)] for thing in things]
+    widths = [max(len(row[n]) for row in table) for n in range(len(table[0]))]
+    lines = ("  ".join(word.ljust(n) for word, n in zip(row, widths, strict=True)) for row in table)
+    return "".join(f"{line.rstrip()}\n" for line in lines)
+
+
 def read(path: Path) -> Matrix:
     """Return the matrix of a file."""
     lines = [line.split() for line in path.read_text(encoding="utf-8").splitlines()]
