@@ -1,7 +1,7 @@
 """
 Apply SQL migrations, each once and in its own transaction; stop at the first that fails.
 
-`python -m infra.migrate core` applies infra/core/migrations and then infra/core/rights.sql,
+`./healbridge-sync migrate core` applies infra/core/migrations and then infra/core/rights.sql,
 `... supabase` applies infra/supabase/migrations (the Supabase CLI does the same with `supabase db
 push`). OWNER_DSN in the environment is the connection string of the database's owner.
 
@@ -11,11 +11,8 @@ differ in silence.
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import json
-import os
-import sys
 from pathlib import Path
 from typing import LiteralString, cast
 
@@ -34,6 +31,7 @@ create table if not exists healbridge_migrations.applied (
 );
 """
 _APPLIED = "select name, sha256 from healbridge_migrations.applied where store = %(store)s"
+_KNOWN = "select to_regclass('healbridge_migrations.applied') is not null"
 _NOTE = """
 insert into healbridge_migrations.applied (store, name, sha256)
 values (%(store)s, %(name)s, %(sha256)s)
@@ -82,6 +80,21 @@ def migrate(store: str, dsn: str) -> list[str]:
     return applied
 
 
+def pending(store: str, dsn: str) -> list[str]:
+    """Return what `migrate` would apply. Raise MigrationError for what was edited since."""
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        known: dict[str, str] = {}
+        if connection.execute(_KNOWN).fetchone() == (True,):
+            known = dict(connection.execute(_APPLIED, {"store": store}).fetchall())
+    names: list[str] = []
+    for path in sorted(FOLDERS[store].glob("*.sql")):
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        if known.get(path.name, digest) != digest:
+            raise MigrationError(f"{path.name} was edited after it was applied")
+        names += [] if path.name in known else [path.name]
+    return names
+
+
 def _chart(connection: psycopg.Connection, store: str) -> None:
     """Write into core who forwards to whom: its triggers keep account of what is under way."""
     if store == "core" and connection.execute(_CHARTED).fetchone() == (True,):
@@ -107,25 +120,3 @@ def _grant(connection: psycopg.Connection, rights: Path) -> None:
             connection.execute(cast("LiteralString", rights.read_text(encoding="utf-8")))
     except psycopg.Error as error:
         raise MigrationError(f"{rights.name} failed: {error.diag.message_primary}") from error
-
-
-def main() -> int:
-    """Command line: migrate.py {core,supabase}, with OWNER_DSN in the environment."""
-    parser = argparse.ArgumentParser(description="Apply pending SQL migrations.")
-    parser.add_argument("store", choices=sorted(FOLDERS))
-    arguments = parser.parse_args()
-    dsn = os.environ.get("OWNER_DSN", "")
-    if not dsn:
-        print("migrate: set OWNER_DSN to the owner's connection string", file=sys.stderr)
-        return 2
-    try:
-        applied = migrate(arguments.store, dsn)
-    except (MigrationError, psycopg.OperationalError) as error:
-        print(f"migrate: {error}", file=sys.stderr)
-        return 1
-    print("\n".join(f"applied {name}" for name in applied) or "nothing to apply")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from shared import log
+from shared import log, tracing
 from shared.errors import PermanentError
-from shared.events import Event, Ref, flaw, new_traceparent
+from shared.events import Event, Ref, flaw
 
 if TYPE_CHECKING:
     from shared.runner import Publish
@@ -21,5 +21,5 @@ def announce(step: str, topic: str, uid: str, publish: Publish, *, version: int 
     ref = Ref("user", uid, version)
     if code := flaw(ref):
         raise PermanentError(code)
-    publish([Event(topic, (ref,), new_traceparent())])
+    publish([Event(topic, (ref,), tracing.continued())])
     log.event("announced", step=step, count=1, fingerprint=log.fingerprint(uid))

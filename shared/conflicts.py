@@ -14,9 +14,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from shared import contacts
+from shared import contacts, tracing
 from shared.errors import RequestError
-from shared.events import Event, Ref, new_traceparent
+from shared.events import Event, Ref
 from shared.models import Account, AuthUser, OpenConflict
 from shared.runner import Publish
 
@@ -142,5 +142,5 @@ def _release(conflict: OpenConflict, value: str, mirror: AuthUsers) -> str | Non
 
 def _announce(topic: str, uids: Sequence[str], publish: Publish) -> int:
     refs = tuple(Ref("user", uid) for uid in dict.fromkeys(uids))
-    publish([Event(topic, refs, new_traceparent())])
+    publish([Event(topic, refs, tracing.continued())])
     return len(refs)

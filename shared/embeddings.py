@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import openai
 
-from shared import settings
+from shared import settings, tracing
 from shared.embedding_batches import fill_requests
 from shared.errors import PermanentError, TransientError
 from shared.token_scale import TokenScale
@@ -68,7 +68,7 @@ class Embedder:
         for request in fill_requests([self.tokens(text) for text in texts]):
             inputs = [texts[position] for position in request]
             try:
-                with translated():
+                with tracing.call("embeddings", "embeddings", self.model), translated():
                     answer = self._client.embeddings.create(model=self.model, input=inputs)
             except PermanentError as refusal:
                 if refusal.code == "embeddings_request_too_large":

@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 
 _CODE = re.compile(r"[a-z][a-z0-9_]{1,63}")
+_OURS = ("functions.", "shared.", "infra.")
 
 
 class SyncError(Exception):
@@ -73,3 +74,17 @@ class SettingMissingError(TransientError):
             f"the setting {self.name} is missing or malformed: set the environment variable"
             f" {self.name} (what each setting means: shared/settings.py)"
         )
+
+
+def where(error: BaseException) -> str | None:
+    """
+    Return module:line of our innermost frame that an error passed through. With its class that is
+    what may be told of an unknown error: its text may hold anything.
+    """
+    found, entry = None, error.__traceback__
+    while entry is not None:
+        module = str(entry.tb_frame.f_globals.get("__name__", ""))
+        if module.startswith(_OURS):
+            found = f"{module}:{entry.tb_lineno}"
+        entry = entry.tb_next
+    return found

@@ -28,18 +28,23 @@ _TRACEPARENT = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 @dataclass(frozen=True, slots=True)
 class Ref:
-    """One entity at its source. `version` is the source's own, 0 where the source has none."""
+    """
+    One entity at its source. `version` is the source's own, 0 where the source has none. `trace` is
+    the traceparent of whoever changed it, where an outbox row tells; it does not travel.
+    """
 
     kind: str
     key: str
     version: int = 0
+    trace: str = field(default="", compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
     """
-    A batch of references on one topic, and the trace they belong to. `attributes` are those the
-    message was delivered with: Pub/Sub adds its own when it dead-letters.
+    A batch of references on one topic, and the trace they belong to, "" for one that starts with
+    it. `attributes` are those the message was delivered with: Pub/Sub adds its own when it
+    dead-letters.
     """
 
     topic: str
@@ -56,6 +61,11 @@ class Event:
 def new_traceparent() -> str:
     """Start a trace, in the W3C Trace Context form (https://www.w3.org/TR/trace-context/)."""
     return f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01"
+
+
+def traceparent(given: str | None) -> str:
+    """Return a traceparent that came from outside, "" for one that is malformed or missing."""
+    return given if given and _TRACEPARENT.fullmatch(given) else ""
 
 
 def events(topic: str, refs: Sequence[Ref], traceparent: str) -> list[Event]:
@@ -102,8 +112,7 @@ def decode(topic: str, data: bytes, attributes: Mapping[str, str]) -> Event:
     refs = newest(_ref(item) for item in cast("list[Any]", listed))
     if len(refs) > MAX_REFS:
         raise PermanentError("event_too_many_refs")
-    given = attributes.get("traceparent", "")
-    trace = given if _TRACEPARENT.fullmatch(given) else new_traceparent()
+    trace = traceparent(attributes.get("traceparent")) or new_traceparent()
     return Event(topic, refs, trace, attributes)
 
 

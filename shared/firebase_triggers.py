@@ -22,7 +22,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from shared import clients, log, runtime, signed_in, webhook
+from shared import clients, log, runtime, signed_in, tracing, webhook
 from shared.errors import PermanentError, RequestError, SyncError, TransientError
 from shared.outcomes import unknown_code
 
@@ -85,7 +85,9 @@ def before_sign_in(work: Callable[[str], None]) -> Callable[[Request], runtime.A
         name = work.__name__
         try:
             runtime.admit(name, request, clients.current())
-            work(signed_in.uid_of_sign_in(_token(webhook.read_body(request))))
+            uid = signed_in.uid_of_sign_in(_token(webhook.read_body(request)))
+            with tracing.invocation(name):
+                work(uid)
         except RequestError as error:
             return runtime.reject(name, error)
         except Exception as error:  # noqa: BLE001 - no fault of ours may keep a patient out
@@ -167,7 +169,8 @@ def _background(
     def entry(event: Any, context: object = None) -> None:  # noqa: ARG001 - see the docstring
         log.quiet_vendors()
         try:
-            work(read(event))
+            with tracing.invocation(work.__name__):
+                work(read(event))
         except PermanentError as error:
             log.event("unreadable", severity="ERROR", step=work.__name__, code=error.code)
         except SyncError:

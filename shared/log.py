@@ -2,7 +2,8 @@
 Structured log lines in Cloud Logging's JSON form, with allow-listed fields only.
 
 Not redaction but a closed set: a field that is not named here is a TypeError, so no content can
-slip into a line. An entity appears as a keyed fingerprint, the same for the same uid.
+slip into a line. An entity appears as a keyed fingerprint, the same for the same uid. Every line
+within a function names its trace and span, as Cloud Logging joins them.
 """
 
 from __future__ import annotations
@@ -14,13 +15,14 @@ import logging
 import sys
 from typing import Any
 
+from shared import tracing
 from shared.settings import optional
 
 FIELDS = frozenset(
     {
         "step", "outcome", "code", "count", "done", "retrying", "parked", "conflict", "gone",
-        "ms", "trace_id", "topic", "kind", "fingerprint", "status", "attempt", "left",
-        "message_id",
+        "ms", "topic", "kind", "fingerprint", "status", "attempt", "left", "message_id",
+        "at",
     }
 )  # fmt: skip
 
@@ -32,12 +34,21 @@ def event(name: str, *, severity: str = "INFO", **fields: Any) -> None:
         raise TypeError(f"not a log field: {sorted(unknown)}")
     line: dict[str, Any] = {"severity": severity, "message": name}
     line |= {key: value for key, value in fields.items() if value is not None}
-    trace_id = line.pop("trace_id", None)
-    project = optional("GOOGLE_CLOUD_PROJECT", "")
-    if trace_id and project:
-        line["logging.googleapis.com/trace"] = f"projects/{project}/traces/{trace_id}"
+    line |= _trace(tracing.here())
     sys.stdout.write(json.dumps(line, separators=(",", ":")) + "\n")
     sys.stdout.flush()
+
+
+def _trace(traceparent: str) -> dict[str, Any]:
+    """Return what joins a line to its trace; nothing outside a function or without a project."""
+    project = optional("GOOGLE_CLOUD_PROJECT", "")
+    if not traceparent or not project:
+        return {}
+    _, trace_id, span_id, _ = traceparent.split("-")
+    return {
+        "logging.googleapis.com/trace": f"projects/{project}/traces/{trace_id}",
+        "logging.googleapis.com/spanId": span_id,
+    }
 
 
 def fingerprint(key: str) -> str | None:

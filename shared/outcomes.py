@@ -12,9 +12,9 @@ retrying  not yet; code says why                                 refused, redeli
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
-from shared.errors import PermanentError, SyncError, TransientError
+from shared.errors import PermanentError, SyncError, TransientError, where
 from shared.events import Ref
 
 FORWARDED = frozenset({"done", "conflict"})
@@ -38,6 +38,7 @@ class Outcome:
     conflicts: tuple[Conflict, ...] = ()
     retry_after: float | None = None
     exhausted: bool = False  # parked because its deliveries ran out, not because it can never work
+    at: str | None = field(default=None, compare=False)  # where an unknown error came from; to log
     digest: int | None = None  # hash64 of what was written, for reconciliation
 
 
@@ -82,7 +83,7 @@ def failed(ref: Ref, error: BaseException) -> Outcome:
         case SyncError():
             return Outcome(ref, "retrying", error.code)
         case _:
-            return Outcome(ref, "retrying", unknown_code(error))
+            return Outcome(ref, "retrying", unknown_code(error), at=where(error))
 
 
 def unknown_code(error: BaseException) -> str:

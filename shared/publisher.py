@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 import grpc
 
-from shared import settings
+from shared import settings, tracing
 from shared.errors import TransientError
 from shared.events import Event, encode
 from shared.protobuf import field
@@ -54,6 +54,10 @@ class Publisher:
 
         Nothing is tried again here: the caller's message comes again.
         """
+        with tracing.sending(events) as sent:
+            self._publish(sent, timeout_s)
+
+    def _publish(self, events: Sequence[Event], timeout_s: float) -> None:
         by_topic: dict[str, list[Event]] = {}
         for event in events:
             by_topic.setdefault(event.topic, []).append(event)

@@ -20,7 +20,7 @@ from typing import Any, Literal, cast
 from firebase_admin import exceptions, messaging
 from requests.adapters import HTTPAdapter
 
-from shared import firebase_app, settings
+from shared import firebase_app, settings, tracing
 
 # As many at a time as the SDK's connection pool holds; it starts a thread for each. The API's own
 # limit is 500.
@@ -74,7 +74,8 @@ class Messaging:
 
     def _send(self, pushes: Sequence[Push]) -> list[Receipt]:
         try:
-            answers = messaging.send_each([_message(push) for push in pushes], app=self._app)
+            with tracing.call("fcm", "send_each"):
+                answers = messaging.send_each([_message(push) for push in pushes], app=self._app)
         except (
             exceptions.FirebaseError
         ):  # before anything was sent: no token of our own to send with

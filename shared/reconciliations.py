@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
-from shared import catalog, projected_documents, settings
+from shared import catalog, projected_documents, settings, tracing
 from shared.digests import Listing, Side, Table
-from shared.events import Ref, events, new_traceparent
+from shared.events import Ref, events
 from shared.profile_reading import day_of
 from shared.projections import PROJECTIONS, Projection, Row, account_row
 from shared.reconciling import GRACE_S, Reconciliation
@@ -45,7 +45,7 @@ def announcer(place: str, kind: str, to: Clients) -> Callable[[Sequence[str]], o
 
     def publish(keys: Sequence[str]) -> None:
         refs = [Ref(kind, key) for key in keys]
-        to.publish(events(topic, refs, new_traceparent()))
+        to.publish(events(topic, refs, tracing.continued()))
 
     return publish
 

@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Protocol
 from uuid import uuid4
 
-from shared import catalog, log, settings
-from shared.events import Event, Ref, events, flaw, new_traceparent
+from shared import catalog, log, settings, tracing
+from shared.events import Event, Ref, events, flaw, traceparent
 from shared.outcomes import Outcome
 from shared.runner import Batch, Publish, Record
 
@@ -45,7 +46,7 @@ def sweep(
 
     def park(poison: Sequence[Outcome]) -> None:
         refs = tuple(outcome.ref for outcome in poison)
-        record(Batch(name, refs, new_traceparent()), poison)
+        record(Batch(name, refs, tracing.continued()), poison)
         log.event("unannounceable", severity="ERROR", step=name, parked=len(poison))
 
     topics = catalog.load().announced_by(place)
@@ -95,15 +96,23 @@ def drain(
 
 
 def announcements(refs: Sequence[Ref], topics: Mapping[str, str]) -> list[Event]:
-    """Return the events that announce refs: full batches per topic, a trace per event."""
+    """
+    Return the events that announce refs: full batches per topic. One whose refs were all changed
+    under one trace goes on with it; else a single event goes on with the relay's own, and of many
+    each starts a trace, so that a sweep of thousands is not one trace.
+    """
     by_topic: dict[str, list[Ref]] = {}
     for ref in refs:
         by_topic.setdefault(topics[ref.kind], []).append(ref)
-    return [
-        Event(event.topic, event.refs, new_traceparent())
-        for topic, wanted in by_topic.items()
-        for event in events(topic, wanted, "")
-    ]
+    made = [event for topic, wanted in by_topic.items() for event in events(topic, wanted, "")]
+    otherwise = tracing.here() if len(made) == 1 else ""
+    return [replace(event, traceparent=_cause(event.refs) or otherwise) for event in made]
+
+
+def _cause(refs: Sequence[Ref]) -> str:
+    """Return the traceparent that all refs were changed under, "" if there is no such one."""
+    causes = {ref.trace for ref in refs}
+    return traceparent(causes.pop()) if len(causes) == 1 else ""
 
 
 def _obstacle(ref: Ref, topics: Mapping[str, str]) -> str | None:

@@ -12,8 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from shared import catalog
-from shared.events import MAX_REFS, Event, Ref, events, new_traceparent
+from shared import catalog, tracing
+from shared.events import MAX_REFS, Event, Ref, events
 from shared.runner import Publish
 from shared.stores.core_replays import Filter
 
@@ -57,7 +57,7 @@ def replay(
     began, retried = replays.now(), 0
     steps = [step.name for step in catalog.load().steps()] + list(relays)
     while retried < per_run:
-        trace = new_traceparent()
+        trace = tracing.continued()
         limit = min(MAX_REFS, per_run - retried, per_second)
         claimed = replays.claim(wanted, steps, began, limit, trace[3:35])
         if not claimed:

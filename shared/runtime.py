@@ -11,11 +11,21 @@ import functools
 import json
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from shared import caller, catalog, clients, limits, log, pauses, tombstones, transport
-from shared.errors import PermanentError, RequestError, TransientError
+from shared import (
+    caller,
+    catalog,
+    clients,
+    limits,
+    log,
+    pauses,
+    tombstones,
+    tracing,
+    transport,
+)
+from shared.errors import PermanentError, RequestError, TransientError, where
 from shared.events import Ref, decode
 from shared.outcomes import Outcome, Outcomes, unknown_code
 from shared.replies import Reply
@@ -44,31 +54,12 @@ def step(work: StepWork) -> Callable[[Request], Answer]:
 
     @functools.wraps(work)
     def entry(request: Request) -> Answer:
-        began = time.monotonic()
         log.quiet_vendors()
         try:
             caller.verify(request.headers.get("Authorization", ""), request.host)
-            outcomes = deliver(
-                name, work, clients.current(), request.get_data(), dict(request.headers)
-            )
-        except RefusedError as refused:
-            code = refused.outcomes[0].code or "refused"
-            status = 500 if code.startswith("unknown_") else 503  # our bug, or a fault of others
-            return _refuse(name, code, refused.retry_after, status)
-        except RequestError as error:
-            return reject(name, error)
-        except TransientError as error:
-            return _refuse(name, error.code, error.retry_after)
+            deliver(name, work, clients.current(), request.get_data(), dict(request.headers))
         except (Exception, SystemExit) as error:  # noqa: BLE001 - the host outlives any step
-            return _refuse(name, unknown_code(error), None, status=500)
-        counts: dict[str, Any] = dict(Counter(outcome.state for outcome in outcomes))
-        log.event(
-            "delivered",
-            step=name,
-            count=len(outcomes),
-            **counts,
-            ms=round((time.monotonic() - began) * 1000),
-        )
+            return _failed(name, error)
         return "", 204, {}
 
     return entry
@@ -78,6 +69,7 @@ def deliver(
     name: str, work: StepWork, to: Clients, body: bytes, headers: dict[str, str]
 ) -> list[Outcome]:
     """Run one delivery of a step. A message that cannot be read is parked, never redelivered."""
+    began = time.monotonic()
     function = catalog.load().functions[name]
     topic = function.topic or ""
     message_id = "unknown"
@@ -90,11 +82,26 @@ def deliver(
         to.ledger.record(Batch(name, (unreadable.ref,), ""), [unreadable])
         log.event("unreadable", severity="ERROR", step=name, code=error.code)
         return [unreadable]
-    pauses.respect(name, event, message.attempt, to.ledger, to.now())
-    event, erased = tombstones.refuse(name, event, to.core_tombstones, to.ledger.record)
-    if not event.refs:
-        return erased
-    runner = Runner(
+    with tracing.delivery(name, message, event) as event:
+        pauses.respect(name, event, message.attempt, to.ledger, to.now())
+        living, outcomes = tombstones.refuse(name, event, to.core_tombstones, to.ledger.record)
+        if living.refs:
+            outcomes = outcomes + _runner(name, function, work, to).run(living)
+        _tell(name, outcomes, ms=round((time.monotonic() - began) * 1000))
+    return outcomes
+
+
+def _tell(name: str, outcomes: Sequence[Outcome], ms: int) -> None:
+    """Log and count what became of a delivery; unknown errors of some entities with their place."""
+    for code, at in sorted({(o.code or "", o.at) for o in outcomes if o.at}):
+        log.event("unknown_error", severity="ERROR", step=name, code=code, at=at)
+    counts: dict[str, Any] = dict(Counter(outcome.state for outcome in outcomes))
+    log.event("delivered", step=name, count=len(outcomes), **counts, ms=ms)
+    tracing.count(name, outcomes)
+
+
+def _runner(name: str, function: catalog.Function, work: StepWork, to: Clients) -> Runner:
+    return Runner(
         name,
         function.emits,
         functools.partial(_call, work, to),
@@ -102,7 +109,6 @@ def deliver(
         record=to.ledger.record,
         now=to.now,
     )
-    return erased + runner.run(event)
 
 
 def _call(work: StepWork, to: Clients, batch: Batch) -> Outcomes:
@@ -127,14 +133,11 @@ def endpoint(work: Endpoint) -> Callable[[Request], Answer]:
                 admit(name, request, clients.current())
             else:
                 caller.verify(request.headers.get("Authorization", ""), request.host)
-            answer = work(request, clients.current())
+            with tracing.invocation(name, request.headers.get("traceparent")):
+                answer = work(request, clients.current())
             return answer.answer() if isinstance(answer, Reply) else _json(200, answer)
-        except RequestError as error:
-            return reject(name, error)
-        except TransientError as error:
-            return _refuse(name, error.code, error.retry_after, public=public)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - the host outlives any step
-            return _refuse(name, unknown_code(error), None, status=500, public=public)
+            return _failed(name, error, public=public)
 
     return entry
 
@@ -145,17 +148,28 @@ def admit(name: str, request: Request, to: Clients) -> None:
     to.limits[name].admit(limits.address(via, request.remote_addr))
 
 
-def _refuse(
-    name: str,
-    code: str,
-    retry_after: float | None,
-    status: int = 503,
-    *,
-    public: bool = False,
-) -> Answer:
-    log.event("refused", severity="ERROR" if status == 500 else "WARNING", step=name, code=code)
-    status = 429 if retry_after else status
-    return _json(status, {"error": "unavailable" if public else code}, retry_after)
+def _failed(name: str, error: BaseException, *, public: bool = False) -> Answer:
+    """Answer and log what was raised, under the trace in which it was raised."""
+    with tracing.resumed(error):
+        match error:
+            case RequestError():
+                return reject(name, error)
+            case RefusedError():
+                tracing.count(name, error.outcomes)
+                first = error.outcomes[0]
+                code, at, retry_after = first.code or "refused", first.at, error.retry_after
+            case TransientError():
+                code, at, retry_after = error.code, None, error.retry_after
+            case _:
+                code, at, retry_after = unknown_code(error), where(error), None
+        # Our bug, or a fault of others.
+        status = 503 if isinstance(error, TransientError | RefusedError) else 500
+        if code.startswith("unknown_"):
+            status = 500
+        severity = "ERROR" if status == 500 else "WARNING"
+        log.event("refused", severity=severity, step=name, code=code, at=at)
+    said = {"error": "unavailable" if public else code}
+    return _json(429 if retry_after else status, said, retry_after)
 
 
 def reject(name: str, error: RequestError) -> Answer:

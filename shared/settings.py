@@ -37,6 +37,7 @@ REPLAYS_PER_SECOND    optional: and how fast, default 100
 RECONCILE_LISTED_S    optional: seconds between comparisons that list Firestore, default 21600
 CONFLICT_REST_S       optional: seconds until an open conflict is looked into again, default 21600
 CANARY_TRAVEL_S       optional: seconds the canary has for every chain, default 120
+OTEL_EXPORTER_OTLP_ENDPOINT  optional: where spans and metrics go (shared/telemetry_export.py)
 CORE_POOL_SIZE        optional: connections per instance, default 4 (the catalog's concurrency)
 """
 

@@ -14,10 +14,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from shared import ids, log, settings
+from shared import ids, log, settings, tracing
 from shared.canary import DOCTOR_UID, UID, email
 from shared.canary_ways import stalled, watches
-from shared.events import Event, Ref, new_traceparent
+from shared.events import Event, Ref
 from shared.runtime import endpoint
 from shared.stores.core_canary import CoreCanary
 from shared.stores.firestore import Write, path
@@ -53,7 +53,7 @@ def patrol(to: Clients) -> dict[str, Any]:
 
 def _touch(canary: CoreCanary, to: Clients) -> None:
     """Change everything the canaries have. Each is noted before or with its change, never after."""
-    run = new_traceparent()
+    run = tracing.continued()
     document = ids.canary_document_id(settings.id_namespace())
     uids = (UID, DOCTOR_UID)
     canary.note([("user", UID), ("profile", UID), ("doctor", DOCTOR_UID), ("document", document)])

@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 from infra.local.processes import StartError
-from infra.local.stack import REPOSITORY, Stack
+from infra.local.stack import REPOSITORY, Options, Stack
 from infra.local.toolchain import ToolMissingError, say
 
 WATCHED = ("main.py", "functions", "shared")
@@ -23,7 +23,7 @@ def main() -> int:
     stopping = threading.Event()
     signal.signal(signal.SIGINT, lambda _number, _frame: stopping.set())
     try:
-        with Stack() as stack:
+        with Stack(Options(environment=exporting())) as stack:
             _announce(stack)
             seen = newest_change()
             while not stopping.wait(0.5):
@@ -38,6 +38,11 @@ def main() -> int:
         print(f"dev: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def exporting() -> dict[str, str]:
+    """Return OpenTelemetry's variables of this environment: the functions export as they say."""
+    return {name: value for name, value in os.environ.items() if name.startswith("OTEL_")}
 
 
 def newest_change() -> float:
@@ -58,7 +63,7 @@ def _announce(stack: Stack) -> None:
     facts = stack.describe()
     width = max(len(name) for name in facts)
     for name, value in facts.items():
-        if name != "pids":
+        if name not in {"pids", "settings"}:
             print(f"{name:{width}}  {value}")
     print(f"\nAll of this is in {os.path.relpath(stack.options.stack_file)}. Ctrl-C ends it.")
     sys.stdout.flush()

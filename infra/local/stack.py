@@ -15,7 +15,7 @@ import signal
 import sys
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -55,6 +55,7 @@ class Options:
     schedule_period_s: float = 1.0  # how long a minute of a cron lasts
     unscheduled: frozenset[str] = frozenset({"run_canary"})  # the stores are empty until one acts
     sign_in_hook: bool = True
+    environment: Mapping[str, str] = field(default_factory=dict[str, str])  # more of the functions'
 
 
 class Stack:
@@ -276,6 +277,7 @@ class Stack:
             "PUBSUB_EMULATOR_HOST": f"127.0.0.1:{self._ports['pubsub']}",
             "THREADS": "16",
             **self.firebase.environment(),
+            **self.options.environment,
         }
 
     def describe(self) -> dict[str, Any]:
@@ -303,6 +305,7 @@ class Stack:
             "documents_bucket": DOCUMENTS_BUCKET,
             "id_namespace": self._namespace,
             "logs": str(self._logs),
+            "settings": self.settings(),
             "pids": self.supervisor.pids() | {"stack": os.getpid()},
         }
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from firebase_admin import auth, exceptions
 
-from shared import contacts, firebase_app
+from shared import contacts, firebase_app, tracing
 from shared.errors import PermanentError, TransientError
 from shared.models import Account
 
@@ -28,7 +28,7 @@ class Accounts:
     def read(self, uids: Sequence[str]) -> dict[str, Account]:
         """Return the accounts that exist, by uid."""
         found: dict[str, Account] = {}
-        with translated():
+        with translated("get_users"):
             for start in range(0, len(uids), _LOOKUP_LIMIT):
                 wanted = [auth.UidIdentifier(uid) for uid in uids[start : start + _LOOKUP_LIMIT]]
                 for user in auth.get_users(wanted, app=self._app).users:
@@ -42,7 +42,7 @@ class Accounts:
         Return up to `size` (1000 at most) accounts with the times they were created (Unix seconds),
         and the token of the next page, None at the end.
         """
-        with translated():
+        with translated("list_users"):
             page = auth.list_users(page_token=token, max_results=size, app=self._app)
         accounts = [
             (_account(user), (user.user_metadata.creation_timestamp or 0) / 1000)
@@ -52,7 +52,7 @@ class Accounts:
 
     def create(self, uid: str, email: str) -> None:
         """Create an account under a uid of our choice; one that exists is left alone."""
-        with translated():
+        with translated("create_user"):
             try:
                 auth.create_user(uid=uid, email=email, app=self._app)
             except auth.UidAlreadyExistsError:
@@ -61,7 +61,7 @@ class Accounts:
     def delete(self, uid: str) -> int:
         """Delete an account; return how many there were."""
         try:
-            with translated():
+            with translated("delete_user"):
                 auth.delete_user(uid, app=self._app)
         except PermanentError as error:
             if error.code == "firebase_user_gone":
@@ -71,13 +71,19 @@ class Accounts:
 
     def set_claims(self, uid: str, claims: dict[str, Any]) -> None:
         """Replace an account's custom claims: the caller passes the ones to keep too."""
-        with translated():
+        with translated("set_claims"):
             auth.set_custom_user_claims(uid, claims, app=self._app)
 
 
 @contextmanager
-def translated() -> Generator[None]:
+def translated(operation: str) -> Generator[None]:
     """Turn the Admin SDK's errors into ours; their text may hold contacts."""
+    with tracing.call("firebase_auth", operation), _ours():
+        yield
+
+
+@contextmanager
+def _ours() -> Generator[None]:
     try:
         yield
     except auth.UserNotFoundError:

@@ -15,7 +15,7 @@ from psycopg import DataError, Error
 from psycopg.rows import dict_row
 from psycopg_pool import ConnectionPool
 
-from shared import settings
+from shared import settings, tracing
 from shared.errors import ContendedError, PermanentError, SyncError, TransientError
 from shared.tombstones import ERASED
 
@@ -25,9 +25,10 @@ if TYPE_CHECKING:
 Row = dict[str, Any]
 
 _LOCK = "select pg_advisory_xact_lock(hashtextextended(key, 0)) from unnest(%(keys)s::text[]) key"
-_MARK = (
-    "select set_config('sync.origin', 'sync', true), set_config('statement_timeout', '30s', true)"
-)
+_MARK = """
+select set_config('sync.origin', 'sync', true), set_config('statement_timeout', '30s', true),
+       set_config('sync.traceparent', %(trace)s, true)
+"""
 
 
 class CoreDatabase:
@@ -53,7 +54,7 @@ class CoreDatabase:
 
     def read(self, query: LiteralString, parameters: Mapping[str, Any]) -> list[Row]:
         """Return the rows of one query."""
-        with translated(), self._pool.connection() as connection:
+        with translated(query), self._pool.connection() as connection:
             return connection.execute(query, parameters).fetchall()
 
     def write(
@@ -67,9 +68,9 @@ class CoreDatabase:
         What a pipeline holds up to its end is one transaction to PostgreSQL, with no begin and
         commit: those, and psycopg's `transaction`, would wait for four answers more.
         """
-        with translated(), self._pool.connection() as connection:
+        with translated(statement), self._pool.connection() as connection:
             with connection.pipeline():
-                connection.execute(_MARK)
+                connection.execute(_MARK, {"trace": tracing.here()})
                 if lock:
                     connection.execute(_LOCK, {"keys": sorted(set(lock))})
                 cursor = connection.execute(statement, parameters)
@@ -81,12 +82,13 @@ class CoreDatabase:
 
 
 @contextmanager
-def translated() -> Generator[None]:
+def translated(statement: str) -> Generator[None]:
     """Turn psycopg's errors into ours. Their text holds row values: only the SQLSTATE is kept."""
-    try:
-        yield
-    except Error as error:
-        raise _translate(error) from None
+    with tracing.call("core", statement):
+        try:
+            yield
+        except Error as error:
+            raise _translate(error) from None
 
 
 def _translate(error: Error) -> SyncError:

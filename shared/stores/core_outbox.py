@@ -28,7 +28,9 @@ class CoreOutbox:
     def claim(self, token: str, limit: int, lease_s: int) -> list[Ref]:
         """Lease up to `limit` unsent rows for `lease_s` seconds."""
         rows = self._core.write(_CLAIM, {"token": token, "limit": limit, "lease_s": lease_s})
-        return [Ref(row["kind"], row["key"], row["version"]) for row in rows]
+        return [
+            Ref(row["kind"], row["key"], row["version"], row["traceparent"] or "") for row in rows
+        ]
 
     def settle(self, token: str, sent: Sequence[Ref]) -> None:
         """Mark as sent what the token still holds at the announced version."""

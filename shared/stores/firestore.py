@@ -19,7 +19,7 @@ from google.api_core import exceptions
 from google.cloud.firestore import DELETE_FIELD
 from google.cloud.firestore_v1.field_path import FieldPath
 
-from shared import firebase_app
+from shared import firebase_app, tracing
 from shared.errors import ContendedError, PermanentError, TransientError
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ class Firestore:
     ) -> dict[str, Snapshot]:
         """Return a snapshot for every path, of the given fields or of all, in one round trip."""
         references = [self._client.document(path) for path in dict.fromkeys(paths)]
-        with translated():
+        with translated("BatchGetDocuments"):
             found = list(self._client.get_all(references, fields, retry=None, timeout=_TIMEOUT_S))
         return {
             document.reference.path: Snapshot(
@@ -85,7 +85,7 @@ class Firestore:
     def below(self, at: str) -> list[str]:
         """Return the paths of all documents below a document, at any depth."""
         names = [FieldPath.document_id()]
-        with translated():
+        with translated("RunQuery"):
             return [
                 document.reference.path
                 for collection in self._client.document(at).collections(
@@ -113,7 +113,7 @@ class Firestore:
         query = everywhere(collection).select(fields).order_by("__name__").limit(limit)
         if after is not None:
             query = query.start_after({"__name__": self._client.document(after)})
-        with translated():
+        with translated("RunQuery"):
             found = list(query.stream(retry=None, timeout=_TIMEOUT_S))
         return [
             (
@@ -128,7 +128,7 @@ class Firestore:
     def count(self, collection: str) -> int:
         """Return how many documents a collection has; costs one read for a thousand of them."""
         query = self._client.collection(collection).count(alias="all")
-        with translated():
+        with translated("RunAggregationQuery"):
             answer = cast("Any", query.get(retry=None, timeout=_TIMEOUT_S))
         return int(answer[0][0].value)
 
@@ -149,7 +149,7 @@ class Firestore:
             else:
                 guard = self._client.write_option(last_update_time=write.since.changed)
                 batch.update(reference, write.data, option=guard)
-        with translated():
+        with translated("Commit"):
             batch.commit(retry=None, timeout=_TIMEOUT_S)
 
     def close(self) -> None:
@@ -174,8 +174,14 @@ def path(*parts: str) -> str:
 
 
 @contextmanager
-def translated() -> Generator[None]:
+def translated(operation: str) -> Generator[None]:
     """Turn the client's errors into ours; their text quotes paths and values."""
+    with tracing.call("firestore", operation), _ours():
+        yield
+
+
+@contextmanager
+def _ours() -> Generator[None]:
     try:
         yield
     except (

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from shared import settings
 from shared.pdf_stream import PdfMissingError, PdfStream
 from shared.pdf_urls import S3Place, locate
-from shared.stores.s3 import ObjectMissingError, ObjectUnchangedError, client, translated
+from shared.stores.s3 import ObjectMissingError, ObjectUnchangedError, client, ours, translated
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -52,7 +52,7 @@ class PdfSources:
         if etag:
             wanted["IfNoneMatch"] = etag
         try:
-            with translated("aws"):
+            with translated("aws", "GetObject"):
                 answer = self._client(place.region).get_object(**wanted)
         except ObjectMissingError:
             raise PdfMissingError from None
@@ -82,7 +82,7 @@ class PdfSources:
 
 
 def _translated(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    with translated("aws"):
+    with ours("aws"):
         yield from chunks
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from shared import tracing
 from shared.errors import PermanentError, TransientError
 
 if TYPE_CHECKING:
@@ -55,11 +56,18 @@ def client(*, url: str | None, key: str, secret: str, region: str) -> Any:
 
 
 @contextmanager
-def translated(where: str) -> Generator[None]:
+def translated(where: str, operation: str) -> Generator[None]:
     """
     Turn the client's errors into ours, as `<where>_<code>`; their messages name keys. Raise
     ObjectMissingError and ObjectUnchangedError for what is no error to every caller.
     """
+    with tracing.call(where, operation), ours(where):
+        yield
+
+
+@contextmanager
+def ours(where: str) -> Generator[None]:
+    """Translate alone, for what goes on after a call: reading an answer's body."""
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:

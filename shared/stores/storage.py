@@ -52,7 +52,7 @@ class Storage:
     def look(self, path: str) -> Stored | None:
         """Return what lies at a path, None for nothing."""
         try:
-            with translated("storage"):
+            with translated("storage", "HeadObject"):
                 head = self._client.head_object(**_at(path))
         except ObjectMissingError:
             return None
@@ -64,7 +64,7 @@ class Storage:
         first = next(parts)
         if len(first) < PART:
             source.check()
-            with translated("storage"):
+            with translated("storage", "PutObject"):
                 self._client.put_object(**_at(path), Body=first, ContentType=_TYPE)
         else:
             self._in_parts(path, source, chain([first], parts))
@@ -75,22 +75,25 @@ class Storage:
         return stored
 
     def _in_parts(self, path: str, source: PdfStream, parts: Iterator[bytearray]) -> None:
-        with translated("storage"):
+        with translated("storage", "CreateMultipartUpload"):
             upload = self._client.create_multipart_upload(**_at(path), ContentType=_TYPE)
         this = {**_at(path), "UploadId": upload["UploadId"]}
         try:
             done = [self._part(this, number, part) for number, part in enumerate(parts, 1)]
             source.check()
-            with translated("storage"):
+            with translated("storage", "CompleteMultipartUpload"):
                 self._client.complete_multipart_upload(**this, MultipartUpload={"Parts": done})
         except BaseException:
             # An upload that is never completed shows nothing, and expires by itself.
-            with contextlib.suppress(SyncError, ObjectMissingError), translated("storage"):
+            with (
+                contextlib.suppress(SyncError, ObjectMissingError),
+                translated("storage", "AbortMultipartUpload"),
+            ):
                 self._client.abort_multipart_upload(**this)
             raise
 
     def _part(self, upload: dict[str, str], number: int, part: bytearray) -> dict[str, Any]:
-        with translated("storage"):
+        with translated("storage", "UploadPart"):
             answer = self._client.upload_part(**upload, PartNumber=number, Body=part)
         return {"PartNumber": number, "ETag": answer["ETag"]}
 
@@ -105,7 +108,7 @@ class Storage:
                 self._delete(bucket, keys[start : start + _MOST_KEYS])
 
     def _delete(self, bucket: str, keys: Sequence[dict[str, str]]) -> None:
-        with translated("storage"):
+        with translated("storage", "DeleteObjects"):
             answer = self._client.delete_objects(
                 Bucket=bucket, Delete={"Objects": keys, "Quiet": True}
             )
@@ -116,7 +119,7 @@ class Storage:
         """Return the paths of all files in a folder (bucket/folder/), of all pages."""
         bucket, key = _at(folder).values()
         pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=key)
-        with translated("storage"):
+        with translated("storage", "ListObjectsV2"):
             found = [file for page in pages for file in page.get("Contents", [])]
         return [f"{bucket}/{file['Key']}" for file in found]
 

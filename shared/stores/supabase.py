@@ -16,7 +16,7 @@ from supabase import create_client
 from supabase.lib.client_options import SyncClientOptions
 from supabase_auth.errors import AuthApiError, AuthError, AuthRetryableError
 
-from shared import settings
+from shared import settings, tracing
 from shared.errors import ContendedError, PermanentError, SyncError, TransientError
 from shared.tombstones import ERASED
 
@@ -39,34 +39,40 @@ class Supabase:
 
     def call(self, function: str, arguments: dict[str, Any]) -> Any:
         """Call a database function and return its JSON."""
-        with translated():
+        with translated("supabase", "call", function):
             return self._client.rpc(function, arguments).execute().data
 
     def select(self, table: str, columns: str, ids: list[str]) -> list[dict[str, Any]]:
         """Return the rows of a table whose `id` is among the given ones."""
-        with translated():
+        with translated("supabase", "SELECT", table):
             answer = self._client.table(table).select(columns).in_("id", ids).execute()
         return cast("list[dict[str, Any]]", answer.data)
 
     def create_user(self, attributes: dict[str, Any]) -> None:
         """Create an auth user under the id in `attributes`."""
-        with translated():
+        with translated("supabase_auth", "create_user"):
             self._client.auth.admin.create_user(cast("Any", attributes))
 
     def update_user(self, user_id: str, attributes: dict[str, Any]) -> None:
         """Change an auth user; metadata is merged, a null deletes a key."""
-        with translated():
+        with translated("supabase_auth", "update_user"):
             self._client.auth.admin.update_user_by_id(user_id, cast("Any", attributes))
 
     def delete_user(self, user_id: str) -> None:
         """Delete an auth user, for good."""
-        with translated():
+        with translated("supabase_auth", "delete_user"):
             self._client.auth.admin.delete_user(user_id)
 
 
 @contextmanager
-def translated() -> Generator[None]:
+def translated(peer: str, operation: str, target: str = "") -> Generator[None]:
     """Turn the client's errors into ours. Their messages and details hold row values."""
+    with tracing.call(peer, operation, target), _ours():
+        yield
+
+
+@contextmanager
+def _ours() -> Generator[None]:
     try:
         yield
     except AuthRetryableError:

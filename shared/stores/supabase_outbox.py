@@ -22,7 +22,9 @@ class SupabaseOutbox:
         rows = self._supabase.call(
             "claim_outbox", {"p_token": token, "p_limit": limit, "p_lease_s": lease_s}
         )
-        return [Ref(row["kind"], row["key"], row["version"]) for row in rows]
+        return [
+            Ref(row["kind"], row["key"], row["version"], row["traceparent"] or "") for row in rows
+        ]
 
     def settle(self, token: str, sent: Sequence[Ref]) -> None:
         """Mark as sent what the token still holds at the announced version."""

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 
+from shared import tracing
 from shared.errors import PermanentError, SyncError, TransientError
 from shared.pdf_stream import PdfMissingError, PdfStream
 from shared.pdf_urls import WebPlace
@@ -66,7 +67,7 @@ class WebPdfs:
             | ({"If-None-Match": etag} if etag else {}),
             extensions={"sni_hostname": place.host},
         )
-        with _translated():
+        with tracing.call("pdf", "get"), _translated():
             answer = self._http.send(request, stream=True)
         try:
             if answer.status_code == 304 and etag:

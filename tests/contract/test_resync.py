@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from infra.resync import budget, describe
+from infra.command.resync import allowed, describe
 from shared import catalog
 from shared.prices import quote
 from shared.resyncing import estimate, kinds, resync, resync_some
@@ -152,8 +152,8 @@ def test_a_quote_counts_what_is_there_and_asks_for_tokens_only_where_text_is_emb
 
 def test_a_budget_in_dollars_is_a_number_of_entities() -> None:
     quoted = quote(1000, 2, 100.0)
-    assert budget(quoted, None, quoted.dollars / 2) in {499, 500}
-    assert budget(quoted, 10, quoted.dollars / 2) == 10
-    assert budget(quoted, None, None) is None
+    assert allowed(quoted, None, quoted.dollars / 2) in {499, 500}
+    assert allowed(quoted, 10, quoted.dollars / 2) == 10
+    assert allowed(quoted, None, None) is None
     quoted_alone = quote(1, 2, 0)  # where there is nothing yet, what comes is bounded all the same
-    assert budget(quote(0, 2, 0), None, 5.0) == int(5.0 / quoted_alone.each)
+    assert allowed(quote(0, 2, 0), None, 5.0) == int(5.0 / quoted_alone.each)

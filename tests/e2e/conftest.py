@@ -13,6 +13,7 @@ from psycopg.rows import dict_row
 
 from infra.local.demo.apps import Backend, EdgeFunction, PatientApp
 from infra.local.stack import Options, Stack
+from tests.e2e.collector import Collector, collector
 
 Row = dict[str, Any]
 PATIENCE_S = 60  # a generous bound, not a timing assertion: the machine may be busy
@@ -34,8 +35,9 @@ def eventually(look: Callable[[], T | None]) -> T:
 class Running:
     """A running stack with the apps that act on it and a look into its stores."""
 
-    def __init__(self, stack: Stack) -> None:
+    def __init__(self, stack: Stack, collector: Collector) -> None:
         self.stack = stack
+        self.collector = collector
         self.facts = stack.describe()
         self.app = PatientApp(self.facts)
         self.edge = EdgeFunction(self.facts)
@@ -65,12 +67,22 @@ def _rows(dsn: str, query: LiteralString, values: tuple[object, ...]) -> list[Ro
         return cursor.fetchall() if cursor.description else []
 
 
+def _options(folder: Path, receiving: Collector) -> Options:
+    """Dead letters after seconds; spans and metrics are exported, and soon."""
+    exporting = {
+        "OTEL_EXPORTER_OTLP_ENDPOINT": receiving.url,
+        "OTEL_BSP_SCHEDULE_DELAY": "200",
+        "OTEL_METRIC_EXPORT_INTERVAL": "1000",
+    }
+    stack_file = folder / "stack.json"
+    return Options(stack_file, max_attempts=5, max_backoff_s=1, environment=exporting)
+
+
 @pytest.fixture(scope="session", name="running")
 def _running(tmp_path_factory: pytest.TempPathFactory) -> Generator[Running]:
     folder = tmp_path_factory.mktemp("stack")
-    options = Options(stack_file=folder / "stack.json", max_attempts=5, max_backoff_s=1)
-    with Stack(options) as stack:
-        running = Running(stack)
+    with collector() as receiving, Stack(_options(folder, receiving)) as stack:
+        running = Running(stack, receiving)
         running.backend.add_doctor("doctor-e2e")
         yield running
         # A function that lacks a right is retried for ever; no test need be waiting for it.

@@ -104,9 +104,9 @@ def test_a_patient_cannot_write_a_doctors_profile_for_itself(running: Running) -
 
 
 def run_conflicts(running: Running, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run `python -m infra.conflicts` on the running stack."""
+    """Run `./healbridge-sync conflicts` on the running stack."""
     stack = ["--stack", str(running.stack.options.stack_file)]
-    command = [sys.executable, "-m", "infra.conflicts", *stack, *arguments]
+    command = [sys.executable, "-m", "infra.command", *stack, "conflicts", *arguments]
     return subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
 
 

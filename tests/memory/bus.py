@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from shared import catalog, runtime
+from shared import catalog, runtime, tracing
 from shared.errors import SyncError
 from shared.events import Event, encode
 from shared.outcomes import unknown_code
@@ -65,12 +65,13 @@ class MemoryBus(Place):
 
     def publish(self, events: Sequence[Event], *, timeout_s: float = 10) -> None:
         """Accept events, one call per topic as the real publisher makes them."""
-        for topic in dict.fromkeys(event.topic for event in events):
-            with self.effect(f"bus.publish {topic}"):
-                for event in events:
-                    if event.topic == topic:
-                        self.published.append(event)
-                        self.accept(topic, *encode(event))
+        with tracing.sending(events) as sent:
+            for topic in dict.fromkeys(event.topic for event in sent):
+                with self.effect(f"bus.publish {topic}"):
+                    for event in sent:
+                        if event.topic == topic:
+                            self.published.append(event)
+                            self.accept(topic, *encode(event))
 
     def accept(self, topic: str, data: bytes, attributes: dict[str, str]) -> None:
         """Take one message, whatever it holds, and queue it for the topic's consumers."""

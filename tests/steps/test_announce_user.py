@@ -43,8 +43,11 @@ def test_nothing_but_the_uid_is_announced_or_logged(
     announce_user(event({"value": USER}))
     ((_, data, attributes),) = to.bus.messages
     assert json.loads(data) == {"refs": [{"kind": "user", "key": "u1", "version": 0}]}
-    written = capsys.readouterr().out
-    assert json.loads(written) == {
+    written = json.loads(capsys.readouterr().out)
+    trace = written.pop("logging.googleapis.com/trace")
+    assert trace.endswith(attributes["traceparent"][3:35])
+    assert written.pop("logging.googleapis.com/spanId")
+    assert written == {
         "severity": "INFO",
         "message": "announced",
         "step": "announce_user",

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from shared import log
+from shared import log, tracing
 
 
 def line(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
@@ -55,11 +55,17 @@ def test_a_line_break_in_a_value_does_not_forge_a_line(capsys: pytest.CaptureFix
 def test_the_trace_is_named_as_cloud_logging_joins_it(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    log.event("delivered", trace_id="ab" * 16)
-    assert line(capsys)["logging.googleapis.com/trace"] == f"projects/demo-test/traces/{'ab' * 16}"
-    monkeypatch.delenv("GOOGLE_CLOUD_PROJECT")
-    log.event("delivered", trace_id="ab" * 16)
-    assert "trace" not in json.dumps(line(capsys))
+    log.event("delivered")
+    assert "googleapis" not in json.dumps(line(capsys))
+    with tracing.invocation("reconcile"):
+        _, trace_id, span_id, _ = tracing.here().split("-")
+        log.event("delivered")
+        written = line(capsys)
+        assert written["logging.googleapis.com/trace"] == f"projects/demo-test/traces/{trace_id}"
+        assert written["logging.googleapis.com/spanId"] == span_id
+        monkeypatch.delenv("GOOGLE_CLOUD_PROJECT")
+        log.event("delivered")
+        assert "googleapis" not in json.dumps(line(capsys))
 
 
 def test_a_fingerprint_is_the_same_for_the_same_key_and_tells_nothing_without_the_secret(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +13,8 @@ from werkzeug.test import TestResponse
 
 from shared.errors import TransientError
 from shared.events import Event, Ref, encode, new_traceparent
+from shared.outcomes import Outcome
+from shared.runner import Batch
 from tests.memory import faults
 from tests.memory.bus import Delivery
 from tests.memory.clients import MemoryClients
@@ -46,6 +49,9 @@ def test_a_delivery_is_acknowledged_with_204_and_logged_in_counts(
     assert (answer.status_code, answer.data) == (204, b"")
     (line,) = lines(capsys)
     assert line.pop("ms") >= 0
+    trace = to.bus.published[0].trace_id
+    assert line.pop("logging.googleapis.com/trace") == f"projects/demo-test/traces/{trace}"
+    assert line.pop("logging.googleapis.com/spanId")
     assert line == {
         "severity": "INFO",
         "message": "delivered",
@@ -89,7 +95,29 @@ def test_whatever_a_step_raises_is_a_500_and_the_host_serves_the_next(
     assert (answer.status_code, answer.get_json()) == (500, {"error": code})
     (line,) = lines(capsys)
     assert (line["severity"], line["message"], line["code"]) == ("ERROR", "refused", code)
+    assert re.fullmatch(r"functions\.users\.store_user:\d+", line["at"])
+    assert line["logging.googleapis.com/trace"]
     assert push(Ref("user", "u1")).status_code == 204
+
+
+def test_an_unknown_error_of_some_is_logged_by_class_and_place_and_by_nothing_else(
+    to: MemoryClients, push: Push, capsys: pytest.CaptureFixture[str]
+) -> None:
+    to.firebase.sign_up("u1", phone=PHONE)
+    to.firebase.sign_up("u2", phone="+919876543211")
+    write = to.core_users.store
+
+    def store(batch: Batch, accounts: Any, version: int) -> list[Outcome]:
+        if any(account.uid == "u2" for account, _, _ in accounts):
+            raise LookupError(PHONE)
+        return write(batch, accounts, version)
+
+    vars(to)["core_users"].store = store
+    assert push(Ref("user", "u1"), Ref("user", "u2")).status_code == 204
+    unknown, delivered = lines(capsys)
+    assert unknown["code"] == "unknown_lookuperror"
+    assert re.fullmatch(r"functions\.users\.store_user:\d+", unknown["at"])
+    assert (delivered["done"], delivered["retrying"]) == (1, 1)
 
 
 @pytest.mark.parametrize("error", [TypeError(PHONE), SystemExit(1), MemoryError()])

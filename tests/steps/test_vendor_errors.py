@@ -275,7 +275,7 @@ FIRESTORE: list[tuple[str, Exception, type[SyncError], str]] = [
 def test_of_firestore(
     caplog: pytest.LogCaptureFixture, error: Exception, kind: type[SyncError], code: str
 ) -> None:
-    with becomes(kind, code, caplog), firestore.translated():
+    with becomes(kind, code, caplog), firestore.translated("Commit"):
         raise error
 
 
@@ -317,5 +317,5 @@ POSTGRES: list[tuple[str, Exception, type[SyncError], str]] = [
 def test_of_core(
     caplog: pytest.LogCaptureFixture, error: Exception, kind: type[SyncError], code: str
 ) -> None:
-    with becomes(kind, code, caplog), core.translated():
+    with becomes(kind, code, caplog), core.translated("select 1"):
         raise error

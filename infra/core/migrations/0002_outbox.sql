@@ -13,9 +13,18 @@ create table sync.outbox (
   lease_until timestamptz,
   lease_token uuid,
   attempts integer not null default 0,
+  traceparent text,
   primary key (kind, key)
 );
 create index outbox_unsent on sync.outbox (changed_at) where sent_at is null;
+
+-- The trace the writing transaction belongs to, in the W3C form, for those that say so:
+-- set_config('sync.traceparent', '00-...', true), as the sync itself does. Announcing goes on with it.
+create function sync.traceparent() returns text
+language sql stable set search_path = '' as $$
+  select substring(current_setting('sync.traceparent', true)
+                   from '^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$')
+$$;
 
 -- Note the changed rows. Arguments: kind, key column. What the sync itself wrote (it sets
 -- sync.origin for its transactions) moves the version but announces nothing: no echo.
@@ -23,10 +32,11 @@ create function sync.capture() returns trigger
 language plpgsql security definer set search_path = '' as $$
 declare
   ours constant boolean := coalesce(current_setting('sync.origin', true), '') = 'sync';
+  cause constant text := sync.traceparent();
 begin
-  insert into sync.outbox as o (kind, key, version, deleted, sent_at)
+  insert into sync.outbox as o (kind, key, version, deleted, sent_at, traceparent)
   select tg_argv[0], changed.key, nextval('sync.version'), tg_op = 'DELETE',
-         case when ours then now() end
+         case when ours then now() end, cause
   from (
     select distinct row ->> tg_argv[1] as key from (
       select to_jsonb(c) as row from changed c
@@ -40,7 +50,8 @@ begin
     sent_at = case when ours then o.sent_at end,
     lease_until = null,
     lease_token = null,
-    attempts = 0;
+    attempts = 0,
+    traceparent = case when ours then o.traceparent else excluded.traceparent end;
   return null;
 end $$;
 
@@ -49,9 +60,11 @@ create function sync.capture_update() returns trigger
 language plpgsql security definer set search_path = '' as $$
 declare
   ours constant boolean := coalesce(current_setting('sync.origin', true), '') = 'sync';
+  cause constant text := sync.traceparent();
 begin
-  insert into sync.outbox as o (kind, key, version, sent_at)
-  select tg_argv[0], changed.key, nextval('sync.version'), case when ours then now() end
+  insert into sync.outbox as o (kind, key, version, sent_at, traceparent)
+  select tg_argv[0], changed.key, nextval('sync.version'), case when ours then now() end,
+         cause
   from (
     select distinct row ->> tg_argv[1] as key from (
       select to_jsonb(c) as row from changed c except select to_jsonb(b) from before b
@@ -65,14 +78,15 @@ begin
     sent_at = case when ours then o.sent_at end,
     lease_until = null,
     lease_token = null,
-    attempts = 0;
+    attempts = 0,
+    traceparent = case when ours then o.traceparent else excluded.traceparent end;
   return null;
 end $$;
 
 -- Lease up to p_limit unsent rows for p_lease_s seconds under the caller's token. They are awaited
 -- by their first steps from now on, not from their announcement: that may be heard before it returns.
 create function sync.claim_outbox(p_token uuid, p_limit integer, p_lease_s integer)
-returns table (kind text, key text, version bigint)
+returns table (kind text, key text, version bigint, traceparent text)
 language sql set search_path = '' as $$
   with due as (
     select o.kind, o.key from sync.outbox o
@@ -83,7 +97,7 @@ language sql set search_path = '' as $$
     set lease_until = now() + make_interval(secs => p_lease_s), lease_token = p_token,
         attempts = o.attempts + 1
     from due where o.kind = due.kind and o.key = due.key
-    returning o.kind, o.key, o.version
+    returning o.kind, o.key, o.version, o.traceparent
   ), awaited as (
     insert into sync.awaited (kind, key, step, origin)
     select c.kind, c.key, e.step, e.origin
@@ -91,7 +105,7 @@ language sql set search_path = '' as $$
     order by 1, 2, 3
     on conflict do nothing
   )
-  select c.kind, c.key, c.version from claimed c
+  select c.kind, c.key, c.version, c.traceparent from claimed c
 $$;
 
 -- Mark as sent what the token still holds at the version that was announced. A row that changed

@@ -76,8 +76,9 @@ begin
     select array_agg(r ->> 'user_id') into renamed from (select to_jsonb(c) as r from changed c) c
     where coalesce(r ->> 'name', r ->> 'first_name', r ->> 'last_name') is not null;
   end if;
-  insert into sync.outbox as o (kind, key, version, sent_at)
-  select 'user', u.firebase_uid, nextval('sync.version'), case when ours then now() end
+  insert into sync.outbox as o (kind, key, version, sent_at, traceparent)
+  select 'user', u.firebase_uid, nextval('sync.version'), case when ours then now() end,
+         sync.traceparent()
   from public.users u
   where u.id = any (renamed) and u.firebase_uid is not null order by u.firebase_uid
   on conflict (kind, key) do update set
@@ -87,7 +88,8 @@ begin
     sent_at = case when ours then o.sent_at end,
     lease_until = null,
     lease_token = null,
-    attempts = 0;
+    attempts = 0,
+    traceparent = case when ours then o.traceparent else excluded.traceparent end;
   return null;
 end $$;
 

@@ -5,8 +5,8 @@
 create function sync.capture_sign_in() returns trigger
 language plpgsql security definer set search_path = '' as $$
 begin
-  insert into sync.outbox as o (kind, key, version)
-  select moved.kind, moved.key, nextval('sync.version')
+  insert into sync.outbox as o (kind, key, version, traceparent)
+  select moved.kind, moved.key, nextval('sync.version'), sync.traceparent()
   from (
     with person as (
       select c.id from changed c join before b on b.id = c.id
@@ -30,7 +30,8 @@ begin
     sent_at = null,
     lease_until = null,
     lease_token = null,
-    attempts = 0;
+    attempts = 0,
+    traceparent = excluded.traceparent;
   return null;
 end $$;
 

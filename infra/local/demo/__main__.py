@@ -91,7 +91,7 @@ def demonstrate(stack: dict[str, Any], patients: int, settings: Mapping[str, str
 
 def drift(settings: Mapping[str, str]) -> int:
     """Return how many comparisons of the sync's own reconciliation find something."""
-    command = [sys.executable, "-m", "infra.reconcile", "--dry-run", "--grace", "0"]
+    command = [sys.executable, "-m", "infra.command", "reconcile", "--dry-run", "--grace", "0"]
     done = subprocess.run(
         command, env=base_environment(**settings), cwd=REPOSITORY, check=False, text=True,
         stdout=subprocess.PIPE,

@@ -170,14 +170,19 @@ class EdgeFunction:
         self._http.close()
         self._storage.close()
 
-    def insert(self, documents: Sequence[Mapping[str, Any]]) -> None:
-        """Put the pages into Storage and insert the document rows in one request."""
+    def insert(self, documents: Sequence[Mapping[str, Any]], *, traceparent: str = "") -> None:
+        """
+        Put the pages into Storage and insert the document rows in one request; one that belongs to
+        a trace says so in its header.
+        """
         for document in documents:
             if document.get("file_url"):
                 bucket, _, key = document["file_url"].partition("/")
                 self._storage.put_object(Bucket=bucket, Key=key, Body=document["id"].encode())
         if documents:
-            self._http.post("/documents", json=list(documents)).raise_for_status()
+            headers = {"traceparent": traceparent} if traceparent else {}
+            answer = self._http.post("/documents", json=list(documents), headers=headers)
+            answer.raise_for_status()
 
     def index(self, document: Mapping[str, Any]) -> None:
         """Index a document as the product's own function does: a chunk per line."""

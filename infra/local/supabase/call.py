@@ -25,6 +25,7 @@ PREAMBLE = sql.SQL(
     " set_config('request.jwt.claims', {claims}, true),"
     " set_config('transaction_read_only', {read_only}, true); "
 )
+HEADERS = sql.SQL("select set_config('request.headers', {headers}, true); ")
 
 Accept = Callable[[Row], None] | None
 
@@ -85,7 +86,11 @@ class Call:
         timeout = self.cache.timeout(self.connection, self.identity.role)
         who = (self.identity.role, self.identity.claims)
         start = _preamble(self.schema, *who, timeout, read_only=read_only)
-        return row_of(self.connection, start + statement, self.acceptance)
+        return row_of(self.connection, start + self._headers() + statement, self.acceptance)
+
+    def _headers(self) -> sql.Composed:
+        """Return what lets the database's functions see the request's headers."""
+        return HEADERS.format(headers=json.dumps(self.request.headers))
 
     def answer(self, status: int, body: bytes, content_range: str = "") -> Response:
         """Return the answer with the headers every success has."""

@@ -2,14 +2,14 @@
 PostgREST subset: tables and views at /rest/v1/NAME. Writes are in writes.py, functions in rpc.py.
 
 Modelled, from PostgREST's source and docs: GET HEAD POST PATCH DELETE, one transaction each with
-role and claims set (row level security works), reads in read-only transactions; `return=`,
+role, claims and headers set (row level security works), reads in read-only transactions; `return=`,
 `resolution=` with `on_conflict`, `missing=default`, `count=` (planned and estimated count exactly
 too), `handling=strict` with `max-affected`; one row by `application/vnd.pgrst.object+json`;
 Content-Range and status 206; at most `max_rows` rows per read, cut silently; hosted Supabase's
 refusal of PATCH and DELETE without a filter (pg-safeupdate; not modelled inside functions), its
 statement timeouts per role.
 Left out: PUT, embedding, aggregates, CSV, explain, the OpenAPI root, CORS, `tx=`, `timezone=`,
-request.headers, response.status and response.headers, hints that guess at misspelt names.
+response.status and response.headers, hints that guess at misspelt names.
 """
 
 from __future__ import annotations

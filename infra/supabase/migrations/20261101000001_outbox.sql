@@ -14,13 +14,24 @@ create table sync.outbox (
   lease_until timestamptz,
   lease_token uuid,
   attempts integer not null default 0,
+  traceparent text,
   primary key (kind, key)
 );
 create index outbox_unsent on sync.outbox (changed_at) where sent_at is null;
 
+-- The trace of the request that writes: of its `traceparent` header through the data API, of
+-- set_config('sync.traceparent', '00-...', true) in any other transaction.
+create function sync.traceparent() returns text
+language sql stable set search_path = '' as $$
+  select substring(coalesce(
+    nullif(current_setting('sync.traceparent', true), ''),
+    nullif(current_setting('request.headers', true), '')::json ->> 'traceparent'
+  ) from '^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$')
+$$;
+
 -- Lease up to p_limit unsent rows for p_lease_s seconds under the caller's token.
 create function public.claim_outbox(p_token uuid, p_limit integer, p_lease_s integer)
-returns table (kind text, key text, version bigint)
+returns table (kind text, key text, version bigint, traceparent text)
 language sql security definer set search_path = '' as $$
   with due as (
     select o.kind, o.key from sync.outbox o
@@ -31,7 +42,7 @@ language sql security definer set search_path = '' as $$
   set lease_until = now() + make_interval(secs => p_lease_s), lease_token = p_token,
       attempts = o.attempts + 1
   from due where o.kind = due.kind and o.key = due.key
-  returning o.kind, o.key, o.version
+  returning o.kind, o.key, o.version, o.traceparent
 $$;
 
 -- Mark as sent what the token still holds at the version that was announced.

@@ -40,10 +40,13 @@ create trigger stamp_changed before update on public.documents
 -- Note changed uploads in the outbox. Mirrors of core are passed over: no echo.
 create function sync.capture_documents() returns trigger
 language plpgsql security definer set search_path = '' as $$
+declare
+  cause constant text := sync.traceparent();
 begin
-  insert into sync.outbox as o (kind, key, version, deleted)
+  insert into sync.outbox as o (kind, key, version, deleted, traceparent)
   select 'document', c.id::text,
-         case tg_op when 'DELETE' then nextval('sync.version') else c.version end, tg_op = 'DELETE'
+         case tg_op when 'DELETE' then nextval('sync.version') else c.version end, tg_op = 'DELETE',
+         cause
   from changed c where c.origin = 'upload' order by c.id
   on conflict (kind, key) do update set
     version = excluded.version,
@@ -52,7 +55,8 @@ begin
     sent_at = null,
     lease_until = null,
     lease_token = null,
-    attempts = 0
+    attempts = 0,
+    traceparent = excluded.traceparent
     where excluded.version > o.version;
   return null;
 end $$;

@@ -16,7 +16,7 @@ language sql security definer set search_path = '' as $$
     order by w.key
     on conflict (kind, key) do update set
       version = greatest(o.version, excluded.version), changed_at = excluded.changed_at,
-      sent_at = null, lease_until = null, lease_token = null, attempts = 0
+      sent_at = null, lease_until = null, lease_token = null, attempts = 0, traceparent = null
     returning 1
   )
   select count(*)::integer from again

@@ -1,0 +1,7 @@
+"""`python -m infra.command` is `./healbridge-sync`."""
+
+from __future__ import annotations
+
+from infra.command.app import main
+
+main()
