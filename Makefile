@@ -2,12 +2,13 @@
 PATIENTS ?= 25
 SEEDS ?= 10000
 START ?= 1
+ROUNDS ?= 50
 SECONDS ?= 600
 VENV := .venv/bin
 export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo dev test chaos fuzz bench check format package package-check terraform requirements clean
+.PHONY: help setup demo dev test chaos hammer fuzz bench check format package terraform requirements clean package-check
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -26,6 +27,9 @@ test: check ## Lint, types and all tests
 
 chaos: setup ## Play random histories of faults and see that all laws hold (SEEDS=10000 START=1)
 	@$(VENV)/python -m tests.simulation --seeds $(SEEDS) --start $(START)
+
+hammer: setup ## Kill processes of a local stack while data flows; nothing may be lost (ROUNDS=50)
+	@$(VENV)/python -m infra.local.hammer --rounds $(ROUNDS)
 
 bench: setup ## Measure beside floors (QUICK=1: only see that it works; STORE=1: keep to compare with)
 	@$(VENV)/python -m tests.bench $(if $(QUICK),--quick) $(if $(STORE),--store)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from shared.stores.accounts import Accounts
     from shared.stores.core import CoreDatabase
     from shared.stores.core_appointments import CoreAppointments
+    from shared.stores.core_canary import CoreCanary
     from shared.stores.core_conflicts import CoreConflicts
     from shared.stores.core_doctors import CoreDoctors
     from shared.stores.core_documents import CoreDocuments
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from shared.stores.core_pdf_copies import CorePdfCopies
     from shared.stores.core_prescriptions import CorePrescriptions
     from shared.stores.core_profiles import CoreProfiles
+    from shared.stores.core_replays import CoreReplays
     from shared.stores.core_tombstones import CoreTombstones
     from shared.stores.core_users import CoreUsers
     from shared.stores.firebase_patients import FirebasePatients
@@ -155,6 +157,18 @@ class Clients:
         from shared.stores.core_conflicts import CoreConflicts
 
         return CoreConflicts(self.core)
+
+    @cached_property
+    def core_canary(self) -> CoreCanary:
+        from shared.stores.core_canary import CoreCanary
+
+        return CoreCanary(self.core)
+
+    @cached_property
+    def core_replays(self) -> CoreReplays:
+        from shared.stores.core_replays import CoreReplays
+
+        return CoreReplays(self.core)
 
     @cached_property
     def core_documents(self) -> CoreDocuments:

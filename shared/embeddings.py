@@ -19,7 +19,7 @@ from shared.errors import PermanentError, TransientError
 from shared.token_scale import TokenScale
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Callable, Generator
 
 MODEL = "text-embedding-3-small"
 _TIMEOUT_S = 30.0
@@ -32,7 +32,8 @@ class Embedder:
 
     model = MODEL
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
         self._closed_until = 0.0
         self._scale = TokenScale()
         self._client = openai.OpenAI(
@@ -53,14 +54,14 @@ class Embedder:
         After a refusal for rate or quota this process does not ask again before the time that the
         provider named: refused requests count against the limit too.
         """
-        if (left := self._closed_until - time.monotonic()) > 0:
+        if (left := self._closed_until - self._clock()) > 0:
             raise TransientError("embeddings_rate_limit", retry_after=left)
         try:
             return self._embed(texts)
         except TransientError as error:
             if error.code in {"embeddings_rate_limit", "embeddings_quota"}:
                 pause = min(error.retry_after or _PAUSE_S, _LONGEST_PAUSE_S)
-                self._closed_until = time.monotonic() + pause
+                self._closed_until = self._clock() + pause
             raise
 
     def _embed(self, texts: list[str]) -> list[list[float]]:

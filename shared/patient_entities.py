@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from shared.stores.core_replays import CoreReplays
-
 if TYPE_CHECKING:
     from shared.clients import Clients
 
@@ -13,4 +11,4 @@ if TYPE_CHECKING:
 def entities_of(uid: str, to: Clients) -> tuple[tuple[str, str], ...]:
     """Return kind and key of what core knows of a patient, and of uploads that never got there."""
     uploads = [("document", key) for key in to.supabase_documents.of_patient(uid)]
-    return tuple(sorted({*CoreReplays(to.core).of_patient(uid), *uploads}))
+    return tuple(sorted({*to.core_replays.of_patient(uid), *uploads}))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from shared import log, settings
 from shared.patient_entities import entities_of
 from shared.replaying import replay
-from shared.stores.core_replays import CoreReplays, Filter
+from shared.stores.core_replays import Filter
 
 if TYPE_CHECKING:
     from shared.clients import Clients
@@ -19,11 +19,10 @@ def retry(wanted: dict[str, Any] | None, to: Clients) -> dict[str, int]:
     or without a wish what is due. Return {"retried", "failed"}: delivered once more, and still
     parked as before.
     """
-    replays = CoreReplays(to.core)
     chosen = Filter(due=True) if wanted is None else _filter(dict(wanted), to)
     counts = replay(
         chosen,
-        replays=replays,
+        replays=to.core_replays,
         publish=to.publish,
         relays={
             "relay_core_outbox": to.core_outbox,

@@ -19,13 +19,13 @@ from shared.canary import DOCTOR_UID, UID, email
 from shared.canary_ways import stalled, watches
 from shared.events import Event, Ref
 from shared.runtime import endpoint
-from shared.stores.core_canary import CoreCanary
 from shared.stores.firestore import Write, path
 
 if TYPE_CHECKING:
     from flask import Request
 
     from shared.clients import Clients
+    from shared.stores.core_canary import CoreCanary
 
 
 @endpoint
@@ -37,7 +37,7 @@ def run_canary(request: Request, to: Clients) -> dict[str, Any]:
 
 def patrol(to: Clients) -> dict[str, Any]:
     """Do one run."""
-    canary, ways = CoreCanary(to.core), watches()
+    canary, ways = to.core_canary, watches()
     passages = canary.passages(ways.values())
     travel_s = settings.positive("CANARY_TRAVEL_S", 120)
     if any(age_s < travel_s for age_s, _ in passages.values()):

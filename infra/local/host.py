@@ -5,6 +5,9 @@ Deployed, each function is a service of its own; here they share a process, moun
 one port: POST /store_user runs store_user exactly as the deployed service would, and acts in core
 as that service's own role: the connection string is CORE_DSN_<ROLE>. Functions whose triggers the
 Firebase emulator serves are not mounted.
+
+Its socket is the parent's, and listens on while the host is being started again: requests wait, as
+they do at Cloud Run's own front. The Pub/Sub emulator loses messages whose push is refused.
 """
 
 from __future__ import annotations
@@ -63,10 +66,11 @@ def _root(environ: Any, start_response: Any) -> Any:
 def main() -> None:
     """Serve with functions-framework's own production server (gunicorn, threads)."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--socket", type=int, required=True, help="number of the open file")
     arguments = parser.parse_args()
     # Not public, and the very server a deployed function runs on: that is the point.
-    _http.create_server(application(), False).run("127.0.0.1", arguments.port)  # noqa: FBT003
+    server = _http.create_server(application(), False, bind=f"fd://{arguments.socket}")  # noqa: FBT003
+    server.run("127.0.0.1", 0)
 
 
 if __name__ == "__main__":

@@ -55,7 +55,8 @@ class Process:
     """One child process. `env` is its whole environment; its output is appended to `log`.
 
     `ready` is a URL that answers, or a callable that tells; `after_ready` runs each time the
-    process got ready, so also after a restart (the Pub/Sub emulator forgets its topics).
+    process got ready, so also after a restart (the Pub/Sub emulator forgets its topics). `inherits`
+    are open files it gets: a socket that listens in the parent goes on listening while it is down.
     """
 
     name: str
@@ -68,6 +69,7 @@ class Process:
     ready: Callable[[], bool] | str | None = None
     ready_timeout_s: float = 60.0
     after_ready: Callable[[], None] | None = None
+    inherits: Sequence[int] = ()
     stop_signal: int = signal.SIGTERM
     stop_timeout_s: float = watchdog.GRACE_S
     _child: subprocess.Popen[bytes] | None = field(default=None, init=False, repr=False)
@@ -92,6 +94,7 @@ class Process:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                pass_fds=self.inherits,
                 user=self.user,
                 group=self.group,
                 extra_groups=None if self.user is None else [],

@@ -12,6 +12,7 @@ import os
 import secrets
 import shutil
 import signal
+import socket
 import sys
 import threading
 from collections.abc import Mapping
@@ -74,6 +75,7 @@ class Stack:
         folder = self.supervisor.folder
         self.postgres = Postgres("postgres", folder / "postgres", free_port())
         self._ports = {name: free_port() for name in PARTS}
+        self._front = socket.create_server(("127.0.0.1", self._ports["steps"]), backlog=512)
         self._secrets = {
             name: secrets.token_hex(24)
             for name in ("service", "anon", "webhook", "openai", "owner")
@@ -179,8 +181,15 @@ class Stack:
             "SUPABASE_SERVICE_KEY": self._secrets["service"],
             "SUPABASE_ANON_KEY": self._secrets["anon"],
         }
-        self._steps = self._python(
-            "steps", "infra.local.host", env={**self.settings(), "PYTHONPATH": str(REPOSITORY)}
+        front = self._front.fileno()
+        self._steps = Process(
+            "steps",
+            [sys.executable, "-m", "infra.local.host", "--socket", str(front)],
+            log=self._logs / "steps.log",
+            env=base_environment(**self.settings(), PYTHONPATH=str(REPOSITORY)),
+            cwd=REPOSITORY,
+            ready=self.url("steps"),
+            inherits=[front],
         )
         return [
             Process(
@@ -324,6 +333,7 @@ class Stack:
         if self._scheduler is not None:
             self._scheduler.stop()
         self.supervisor.stop()
+        self._front.close()
         self.options.stack_file.unlink(missing_ok=True)
 
 

@@ -29,9 +29,11 @@ select (select sync.record(%(step)s, %(trace)s, %(revision)s, %(outcomes)s)) as 
 
 _ANNOUNCED = "select sync.note_announced(%(step)s, %(trace)s, %(revision)s, %(refs)s)"
 
+# Those of parked ones too: of two messages about one entity, each becomes a dead letter.
 _LAST_CODES = """
 select key, error_code from sync.ledger
-where step = %(step)s and kind = %(kind)s and key = any(%(keys)s) and state = 'retrying'
+where step = %(step)s and kind = %(kind)s and key = any(%(keys)s)
+  and state in ('retrying', 'parked')
 """
 
 _PAUSE = """
@@ -68,7 +70,7 @@ class Ledger:
         self._core.write(_ANNOUNCED, context(batch) | {"refs": Jsonb(rows)})
 
     def last_codes(self, step: str, kind: str, keys: Sequence[str]) -> dict[str, str]:
-        """Return why each of these entities was last refused in a step."""
+        """Return why each of these entities was last refused or parked in a step."""
         found = self._core.read(_LAST_CODES, {"step": step, "kind": kind, "keys": list(keys)})
         return {row["key"]: row["error_code"] for row in found if row["error_code"]}
 

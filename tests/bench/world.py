@@ -14,7 +14,8 @@ import httpx
 import psycopg
 
 from infra.local import pubsub
-from infra.local.demo.__main__ import act, unfinished, wait_until_quiet
+from infra.local.demo.__main__ import act
+from infra.local.demo.quiet import count_open, wait_until_quiet
 from infra.local.postgres import Postgres
 from infra.local.processes import Process, free_port
 from infra.local.stack import PROJECT, Options, Stack
@@ -80,7 +81,7 @@ class World:
         def open_ends() -> dict[str, int]:
             for relay in ("relay_core_outbox", "relay_supabase_outbox"):
                 httpx.post(f"{self.stack.url('steps')}/{relay}", timeout=60).raise_for_status()
-            return unfinished(progress, facts)
+            return count_open(progress, facts)
 
         act(facts, 3, lambda: wait_until_quiet(open_ends, 40))
         return self.stack

@@ -114,6 +114,14 @@ def test_a_patient_with_a_prescription_is_a_conflict_and_keeps_it(at_core: CoreW
     assert at_core.prescriptions.read(["rx1"]).keys() == {"rx1"}
 
 
+def test_a_patient_with_an_appointment_is_a_conflict_and_keeps_it(at_core: CoreWorld) -> None:
+    sign_up(at_core)
+    at_core.put_appointment("visit-1", "id-u1")
+    assert store(at_core).state == "conflict"
+    assert at_core.patient("id-u1") == "patient-u1"
+    assert at_core.appointments.read(["visit-1"]).keys() == {"visit-1"}
+
+
 def test_a_member_of_staff_is_a_conflict_and_stays_staff(at_core: CoreWorld) -> None:
     at_core.put_user("s1", firebase_uid="u1", role="STAFF")
     outcome = store(at_core)

@@ -111,7 +111,7 @@ def test_a_recheck_that_finds_nothing_moved_still_records(at_core: CoreWorld) ->
     assert at_core.standing("user", "u1", STEP) == ("done", 7, 7, 0, None)
 
 
-def test_the_last_codes_are_those_of_entities_still_refused(at_core: CoreWorld) -> None:
+def test_the_last_codes_are_those_of_entities_refused_or_parked(at_core: CoreWorld) -> None:
     at_core.ledger.record(
         batch(STEP),
         [
@@ -122,6 +122,7 @@ def test_the_last_codes_are_those_of_entities_still_refused(at_core: CoreWorld) 
         ],
     )
     keys = ["u1", "u2", "u3", "u4", "u5"]
-    assert at_core.ledger.last_codes(STEP, "user", keys) == {"u1": "core_unreachable"}
+    codes = {"u1": "core_unreachable", "u2": "core_22001"}
+    assert at_core.ledger.last_codes(STEP, "user", keys) == codes
     assert at_core.ledger.last_codes("store_user", "user", keys) == {}
     assert at_core.ledger.last_codes(STEP, "document", keys) == {}

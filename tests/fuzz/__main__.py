@@ -22,7 +22,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from tests.fuzz import world
+from tests.fuzz.environment import ENVIRONMENT
 from tests.fuzz.findings import REPOSITORY, Finding, broken_by
 from tests.fuzz.worker import FIRST, HANG_S
 
@@ -124,7 +124,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=REPOSITORY / "build" / "fuzz")
     parser.add_argument("--reproduce", type=Path)
     given = parser.parse_args()
-    os.environ.update(world.ENVIRONMENT)
+    os.environ.update(ENVIRONMENT)
     if given.reproduce:
         sys.exit(reproduce(given.reproduce, given.module))
     names = given.target or list(import_module(given.module).TARGETS)

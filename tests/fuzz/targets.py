@@ -25,6 +25,7 @@ from shared.errors import PermanentError, RequestError
 from shared.events import Ref, decode
 from shared.pdf_urls import locate
 from tests.fuzz import world
+from tests.fuzz.environment import SECRET
 from tests.fuzz.findings import REPOSITORY, Breach, Target
 
 TARGETS: dict[str, Target] = {}
@@ -86,7 +87,7 @@ def webhook_body(data: bytes) -> None:
     stamp = int(time.time())
     headers = {
         "X-HealBridge-Timestamp": str(stamp),
-        "X-HealBridge-Signature": webhook.sign(world.SECRET, stamp, data),
+        "X-HealBridge-Signature": webhook.sign(SECRET, stamp, data),
     }
     status = _answered("receive_document", _request(data, headers=headers), 200, 400, 413, 422)
     if (status == 200) is not bool(to.bus.published):

@@ -18,8 +18,9 @@ from hypothesis import strategies as st
 
 from shared import clients
 from shared.clients import Clients
-from tests.fuzz import targets, world
+from tests.fuzz import targets
 from tests.fuzz.__main__ import reproduce
+from tests.fuzz.environment import ENVIRONMENT
 from tests.fuzz.findings import REPOSITORY, Finding, broken_by, smallest
 from tests.fuzz.mutate import mutated
 from tests.fuzz.planted import TARGETS as PLANTED
@@ -37,7 +38,7 @@ values = st.recursive(
 
 @pytest.fixture(autouse=True)
 def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in world.ENVIRONMENT.items():
+    for name, value in ENVIRONMENT.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(clients, "_current", Clients())  # put back when the test is over
 

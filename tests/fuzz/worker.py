@@ -18,7 +18,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from tests.fuzz import findings, mutate, world
+from tests.fuzz import findings, mutate
+from tests.fuzz.environment import ENVIRONMENT
 from tests.fuzz.findings import Finding, broken_by, keep, smallest
 
 HANG_S = 5
@@ -112,10 +113,11 @@ def main() -> None:
     """Run; the module of the targets is an argument, so that a test can plant bugs."""
     name, seconds, folder = sys.argv[1], float(sys.argv[2]), Path(sys.argv[3])
     module = sys.argv[4] if len(sys.argv) > 4 else "tests.fuzz.targets"
-    os.environ.update(world.ENVIRONMENT)
+    os.environ.update(ENVIRONMENT)
     atheris: Any = None
     with contextlib.suppress(ImportError):
         atheris = import_module("atheris")
+    # What decides about inputs must not be imported before: only what is imported here is measured.
     if atheris is None:
         targets = import_module(module)
     else:

@@ -9,17 +9,8 @@ from shared import catalog, clients
 from shared.events import Event, Ref, new_traceparent
 from tests.fuzz.findings import Breach
 from tests.memory.clients import MemoryClients
-from tests.memory.files import BUCKET
 
 UID = "u1"
-SECRET = "a secret of the fuzzer long enough"
-ENVIRONMENT = {
-    "ID_NAMESPACE": "5a1f0c6e-0d5b-4b52-9a4e-0f6f5f4c2b11",
-    "GOOGLE_CLOUD_PROJECT": "demo-fuzz",
-    "FIREBASE_AUTH_EMULATOR_HOST": "127.0.0.1:1",  # unsigned tokens, which the fuzzer can make
-    "WEBHOOK_SECRET": SECRET,
-    "PDF_BUCKETS": BUCKET,
-}
 
 
 def fresh() -> MemoryClients:

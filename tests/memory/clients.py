@@ -12,10 +12,12 @@ from shared.stores.shown_appointments import ShownAppointments
 from tests.memory.bus import MemoryBus
 from tests.memory.core import MemoryCore
 from tests.memory.core_appointments import MemoryCoreAppointments, MemoryCorePapers
+from tests.memory.core_canary import MemoryCoreCanary
 from tests.memory.core_documents import MemoryCoreDocuments
 from tests.memory.core_notifications import MemoryCoreNotifications
 from tests.memory.core_pdf_copies import MemoryCoreLinks, MemoryCorePdfCopies
 from tests.memory.core_profiles import MemoryCoreDoctors, MemoryCoreProfiles
+from tests.memory.core_replays import MemoryCoreReplays
 from tests.memory.core_stores import (
     MemoryCoreConflicts,
     MemoryCoreOutbox,
@@ -63,6 +65,8 @@ class MemoryClients(Clients):
             profiles=Profiles(firestore),
             core_profiles=MemoryCoreProfiles(self.memory_core),
             core_doctors=MemoryCoreDoctors(self.memory_core),
+            core_canary=MemoryCoreCanary(self.memory_core),
+            core_replays=MemoryCoreReplays(self.memory_core),
             core_conflicts=MemoryCoreConflicts(self.memory_core),
             firestore=firestore,
             shown_appointments=ShownAppointments(firestore),

@@ -43,6 +43,8 @@ class LedgerRow:
     error_code: str | None
     exhausted: bool = False
     next_retry_at: float | None = None  # a provider's wait; replays are the real ledger's
+    updated_at: float = 0.0
+    replayed_at: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,7 @@ class JournalRow:
     state: str
     code: str | None
     trace_id: str | None
+    at: float = 0.0
 
 
 class MemoryCore(Place):
@@ -87,6 +90,7 @@ class MemoryCore(Place):
         self.legal_holds: dict[str, str] = {}  # by uid
         self.open_conflicts: dict[tuple[str, str, str, str], str] = {}  # kind, key, step, field
         self.all_conflicts: list[Row] = []  # opened ever, decided or not
+        self.canary: dict[str, Row] = {}  # by kind
 
     def put_user(self, user_id: str, **columns: Any) -> None:
         """Insert or change a user, as the backend does."""
@@ -195,9 +199,8 @@ class MemoryCore(Place):
         trace = traceparent[3:35] or None
         for outcome in map(self._aliased, outcomes):
             ref = outcome.ref
-            self.journal_rows.append(
-                JournalRow(ref.kind, ref.key, step, ref.version, outcome.state, outcome.code, trace)
-            )
+            entity, how = (ref.kind, ref.key), (ref.version, outcome.state, outcome.code)
+            self.journal_rows.append(JournalRow(*entity, step, *how, trace, self.clock()))
             if self._record_state(step, outcome):
                 self._record_conflicts(step, outcome)
 
@@ -223,6 +226,8 @@ class MemoryCore(Place):
             self.clock() + outcome.retry_after
             if outcome.state == "retrying" and outcome.retry_after
             else None,
+            self.clock(),
+            known.replayed_at,
         )
         return True
 
@@ -254,7 +259,9 @@ class MemoryCore(Place):
             next(c for c in same if c["resolution"] is None)["other"] = other
         else:
             number = len(self.all_conflicts) + 1
-            self.all_conflicts.append({"id": number, "at": at, "other": other, "resolution": None})
+            row = {"id": number, "at": at, "other": other, "resolution": None}
+            seen = {"looked_at": self.clock(), "as_of": self._version}
+            self.all_conflicts.append(row | seen)
         self.open_conflicts[at] = other
 
     def _change(self, table: dict[str, Row], at: str, row: Row, kind: str, key: str) -> None:

@@ -137,9 +137,9 @@ class MemoryCoreDoctors:
     def _is_bare(self, user_id: str, patient: Row) -> bool:
         filled = any(value is not None for name, value in patient.items() if name != "id")
         documents = self._core.document_rows.values()
-        prescriptions = self._core.prescription_rows.values()
+        others = [*self._core.prescription_rows.values(), *self._core.appointment_rows.values()]
         return not (
             filled
             or any(row["patient_id"] == patient["id"] for row in documents)
-            or any(row["user_id"] == user_id for row in prescriptions)
+            or any(row["user_id"] == user_id for row in others)
         )

@@ -47,13 +47,13 @@ class MemoryLedger:
             ]
 
     def last_codes(self, step: str, kind: str, keys: Sequence[str]) -> dict[str, str]:
-        """Return why each of these entities was last refused in a step."""
+        """Return why each of these entities was last refused or parked in a step."""
         with self._core.effect("ledger.last_codes"):
             rows = {key: self._core.ledger_rows.get((kind, key, step)) for key in keys}
             return {
                 key: row.error_code
                 for key, row in rows.items()
-                if row and row.state == "retrying" and row.error_code
+                if row and row.state in {"retrying", "parked"} and row.error_code
             }
 
     def pause(self, step: str, refs: Sequence[Ref]) -> float:
@@ -163,6 +163,23 @@ class MemoryCoreConflicts:
         with self._core.effect("core_conflicts.find"):
             rows = [c for c in self._core.all_conflicts if c["id"] == conflict_id]
             return self._conflict(rows[0]) if rows else None
+
+    def claim(self, rest_s: float, limit: int) -> list[tuple[str, Ref]]:
+        """Take open conflicts whose holder has moved, or that rested for so many seconds."""
+        with self._core.effect("core_conflicts.claim"):
+            now = self._core.clock()
+            waiting = [c for c in self._core.all_conflicts if c["resolution"] is None]
+            due = [
+                c for c in waiting if c["looked_at"] < now - rest_s or self._moved(c) > c["as_of"]
+            ]
+            for row in due[:limit]:
+                row |= {"looked_at": now, "as_of": self._core.next_version()}
+            return [(c["at"][2], Ref(*c["at"][:2])) for c in due[:limit]]
+
+    def _moved(self, row: Row) -> int:
+        """Return the version that the conflict's holder has reached."""
+        holder = self._core.user_rows.get(row["other"])
+        return self._core.outbox.version("user", holder["firebase_uid"]) if holder else 0
 
     def decide(
         self, conflict: OpenConflict, decision: str, operator: str, value: str | None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,15 +11,25 @@ from shared.models import Account
 from shared.stores.firestore import MAX_WRITES, REMOVED, Snapshot, Write
 from tests.memory.place import Place
 
+Watch = Callable[[str, Snapshot | None, Snapshot | None], None]
+
+
+def unwatched(path: str, before: Snapshot | None, after: Snapshot | None) -> None:
+    """Let nobody know."""
+
 
 class MemoryFirebase(Place):
-    """The accounts and profiles, and what people do to them."""
+    """
+    The accounts and profiles, and what people do to them. `watch` is told of every document that
+    changes, before and after: what Firestore's triggers listen for.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.account_rows: dict[str, Account] = {}
         self.documents: dict[str, Snapshot] = {}  # by path
         self.created_at: dict[str, float] = {}  # Unix seconds; what is absent is old
+        self.watch: Watch = unwatched
 
     def sign_up(
         self, uid: str, *, email: str | None = None, phone: str | None = None, verified: bool = True
@@ -34,7 +44,15 @@ class MemoryFirebase(Place):
 
     def put_document(self, path: str, fields: Mapping[str, Any]) -> None:
         """Write a document as an app does; like every write it moves the update time."""
-        self.documents[path] = Snapshot(dict(fields), self.next_version())
+        before, version = self.documents.get(path), self.next_version()
+        self.documents[path] = Snapshot(dict(fields), version)
+        self.watch(path, before, self.documents[path])
+
+    def drop_document(self, path: str) -> None:
+        """Delete a document, if it is there."""
+        before = self.documents.pop(path, None)
+        if before is not None:
+            self.watch(path, before, None)
 
     def write_profile(self, uid: str, collection: str = "users", **fields: Any) -> int:
         """Write a profile as a whole; return its version."""
@@ -43,7 +61,7 @@ class MemoryFirebase(Place):
 
     def delete_profile(self, uid: str, collection: str = "users") -> None:
         """Delete a profile."""
-        del self.documents[f"{collection}/{uid}"]
+        self.drop_document(f"{collection}/{uid}")
 
     def document(self, path: str) -> dict[str, Any] | None:
         """Return a document's fields."""
@@ -178,7 +196,7 @@ class MemoryFirestore:
                 raise ContendedError("firestore_moved_on")
             for write in writes:
                 if write.data is None:
-                    documents.pop(write.path, None)
+                    self._firebase.drop_document(write.path)
                     continue
                 before = write.since.data if write.since else None
                 fields = {

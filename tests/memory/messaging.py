@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from shared.errors import SyncError, TransientError
 from shared.push import Push, Receipt
 from tests.memory.place import Place
 
@@ -21,9 +22,14 @@ class MemoryMessaging(Place):
         self.lossy: dict[str, int] = {}
 
     def send(self, pushes: Sequence[Push]) -> list[Receipt]:
-        """Send pushes; return a receipt for each, in order."""
-        with self.effect("messaging.send"):
-            return [self._send(push) for push in pushes]
+        """Send pushes; return a receipt for each, in order: nothing else comes of a failure."""
+        try:
+            with self.effect("messaging.send"):
+                return [self._send(push) for push in pushes]
+        except SyncError as error:
+            fate = "later" if isinstance(error, TransientError) else "refused"
+            wait = getattr(error, "retry_after", None)
+            return [Receipt(fate, error.code, wait)] * len(pushes)
 
     def _send(self, push: Push) -> Receipt:
         if self.answers.get(push.token):

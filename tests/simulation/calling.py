@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from flask import Request
 
 from shared import catalog, clients, webhook
+from shared.conflicts import DECISIONS
 from tests.memory.bus import Delivery
 from tests.simulation.moves import Fault
 from tests.simulation.race import Pause
@@ -24,15 +25,6 @@ if TYPE_CHECKING:
     from tests.memory.clients import MemoryClients
 
 WEBHOOK_SECRET = "secret of the simulation"
-
-
-@dataclass
-class Trigger:
-    """A background event of Firebase on its way to a function; `entity` is (kind, key)."""
-
-    function: str
-    data: Any
-    entity: tuple[str, str]
 
 
 @dataclass
@@ -87,6 +79,16 @@ def _refs(delivery: Delivery) -> list[dict[str, Any]]:
     except (ValueError, KeyError):  # a garbled message
         return []
     return [ref for ref in refs if "version" in ref]
+
+
+def decision(conflicts: Sequence[Mapping[str, Any]], pick: int) -> dict[str, Any] | None:
+    """Return what an operator posts about a conflict: one that is open, or has been decided."""
+    known = [c for c in conflicts if c["resolution"] in {None, *DECISIONS}]
+    if not known:
+        return None
+    chosen = known[pick % len(known)]
+    made = chosen["resolution"] or DECISIONS[(pick // 7 + chosen["id"]) % len(DECISIONS)]
+    return {"conflict": chosen["id"], "decision": made, "operator": "operator-1"}
 
 
 def push_request(body: bytes) -> Any:

@@ -22,7 +22,9 @@ from tests.simulation.moves import (
 )  # fmt: skip
 from tests.simulation.race import WHOLLY
 
-PLACES = ("core", "supabase", "accounts", "embedder", "bus", "pdf", "storage")
+PLACES = (
+    "core", "supabase", "accounts", "firestore", "embedder", "messaging", "bus", "pdf", "storage",
+)  # fmt: skip
 _MOST_EFFECTS = 10  # of one call that faults are aimed at
 _NEWEST = -1
 _ANNOUNCING = ("relay", "relay", "webhook", "trigger")
@@ -72,7 +74,8 @@ def _act(dice: Random, entities: int) -> Act:
 
 
 def _call(dice: Random, roughness: float) -> Call:
-    [what] = dice.choices(("message", "relay", "trigger", "webhook"), (6, 2, 1, 1))
+    calls = ("message", "relay", "trigger", "webhook", "decision", "run_canary", "retry_failed")
+    [what] = dice.choices(calls, (48, 16, 12, 8, 2, 1, 1))
     return Call(what, _pick(dice), _faults(dice, roughness))
 
 

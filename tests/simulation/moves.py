@@ -33,7 +33,8 @@ class Change:
 @dataclass(frozen=True)
 class Call:
     """
-    A function is called: with a pending "message", "trigger" event or "webhook", or a "relay" runs.
+    A function is called: with a pending "message", "trigger" event or "webhook", with an operator's
+    "decision" on a conflict, or a "relay", "run_canary" or "retry_failed" runs.
 
     `pick` chooses among what is pending when the call begins, modulo its number; -1 is the newest.
     """

@@ -6,11 +6,11 @@ Applied in the test process only; `mutated` puts everything back.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 from uuid import uuid4
 
@@ -19,8 +19,12 @@ from shared.events import Event, Ref, events
 from shared.outcomes import FORWARDED, Outcome, Outcomes, done
 from shared.recheck import Ledger
 from shared.runner import Batch, RefusedError, Runner
+from shared.stores.firestore import Snapshot, Write
 from tests.memory.core_stores import MemoryLedger
 from tests.memory.place import Outbox
+
+if TYPE_CHECKING:
+    from shared.stores.shown_appointments import Documents
 
 
 @dataclass(frozen=True)
@@ -120,6 +124,27 @@ def _always_fresh(self: object, batch: Batch, ref: Ref) -> bool:
     return True
 
 
+def _fresh_notification(namespace: object, kind: str, key: str, version: int) -> str:
+    return str(uuid4())
+
+
+def _nobody(self: object, refs: Sequence[Ref]) -> set[tuple[str, str]]:
+    return set()
+
+
+def _never(*_: object) -> bool:
+    return False
+
+
+def _whatever_was_shown(
+    places: str, version: int, copies: Documents, known: Mapping[str, Snapshot]
+) -> Iterator[Write]:
+    before = known[places].data or {"paths": []}
+    yield Write(places, {"version": version, "paths": sorted(copies)})
+    yield from (Write(at, fields) for at, fields in copies.items())
+    yield from (Write(at, None) for at in before["paths"] if at not in copies)
+
+
 def _acknowledge_waiting(self: Runner, event: Event) -> list[Outcome]:
     """A batch of which a part must wait is acknowledged as a whole."""
     result = self._attempt(event, event.refs)
@@ -165,6 +190,18 @@ MUTATIONS = {
     ),
     "no version guard on documents": Mutation(
         ("tests.memory.core_documents:MemoryCoreDocuments._is_fresh",), _always_fresh
+    ),
+    "a tombstone is not looked for": Mutation(
+        ("tests.memory.erasures:MemoryCoreTombstones.buried",), _nobody
+    ),
+    "a notification under a fresh id": Mutation(
+        ("shared.ids:notification_id",), _fresh_notification
+    ),
+    "a revoked prescription is told all the same": Mutation(
+        ("tests.memory.core_appointments:is_revoked",), _never
+    ),
+    "no version guard on what Firestore shows": Mutation(
+        ("shared.stores.shown_appointments:_writes",), _whatever_was_shown
     ),
     "what must wait is acknowledged with the rest": Mutation(
         ("shared.runner:Runner.run",), _acknowledge_waiting

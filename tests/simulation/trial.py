@@ -19,6 +19,8 @@ _SETTINGS = {
     "ID_NAMESPACE": "3f6e2f0a-5f0e-4d0c-8f1d-6f7a9c1b2d3e",
     "WEBHOOK_SECRET": WEBHOOK_SECRET,
     "GOOGLE_CLOUD_PROJECT": "simulation",
+    "CANARY_TRAVEL_S": "60",
+    "ERASURE_QUIET_S": "60",
 }
 
 

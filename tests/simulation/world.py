@@ -13,15 +13,14 @@ import threading
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from shared import catalog
 from tests.memory.bus import Delivery
 from tests.memory.clients import MemoryClients
 from tests.simulation.calling import (
     Attempt,
-    Trigger,
+    decision,
     described,
     entry,
     first_ref,
@@ -46,10 +45,13 @@ from tests.simulation.moves import (
     Worker,
 )  # fmt: skip
 from tests.simulation.race import Pause, race
+from tests.simulation.triggers import Trigger, of_account, of_document
+
+if TYPE_CHECKING:
+    from shared.stores.firestore import Snapshot
 
 MAX_ATTEMPTS = 5  # deliveries before a dead letter: few, so that histories reach it
 _TICK_S = 0.001
-_NAMED_WAIT_S = 2.0
 _LEASE_S = 70  # longer than a relay holds its rows
 _ROUNDS, _DELIVERIES = 20, 2000  # far more than any history leaves to do
 
@@ -73,6 +75,10 @@ class World:
     announced: list[tuple[str, tuple[str, str], float]] = field(
         default_factory=list[tuple[str, tuple[str, str], float]]
     )
+    # Notes laid into inboxes: path, what it is about, and when the call began that laid it.
+    noted: list[tuple[str, tuple[str, str], float]] = field(
+        default_factory=list[tuple[str, tuple[str, str], float]]
+    )
     # What a chain's file remembers about the history, by chain.
     notes: dict[str, Any] = field(default_factory=dict[str, Any])
     repaired: bool = False
@@ -85,6 +91,7 @@ class World:
         for place in self.to.places:
             place.hook = self._hook
             place.clock = lambda: self.now
+        self.to.firebase.watch = self._written
 
     def play(self, move: Move) -> None:
         """Let one move happen. A move that finds nothing to act on does nothing."""
@@ -132,13 +139,10 @@ class World:
         places = (self.to.memory_core, self.to.memory_supabase)
         return any(place.outbox.unsent() for place in places)
 
-    def trigger(self, event: str, kind: str, uid: str) -> None:
+    def trigger(self, event: str, uid: str) -> None:
         """Let Firebase Auth announce "created" or "deleted", where the catalog listens for it."""
-        for function in catalog.load().functions.values():
-            if (function.trigger["kind"], function.trigger.get("event")) == ("auth", event):
-                self.triggers.append(Trigger(function.name, {"value": {"uid": uid}}, (kind, uid)))
-                return
-        self.unannounced.add((kind, uid))
+        if trigger := of_account(event, uid):
+            self.triggers.append(trigger)
 
     def hint(self, operation: str, ids: list[str]) -> None:
         """Let Supabase's database send its webhook."""
@@ -202,6 +206,13 @@ class World:
                 if body := _taken(self.webhooks, call.pick):
                     with self.calling("receive_document", call.faults, pause):
                         self.post("receive_document", signed_request(json.dumps(body).encode()))
+            case "decision":
+                if body := decision(self.to.memory_core.all_conflicts, call.pick):
+                    with self.calling("decide_conflict", call.faults, pause):
+                        self.post("decide_conflict", signed_request(json.dumps(body).encode()))
+            case "run_canary" | "retry_failed":
+                with self.calling(call.what, call.faults, pause):
+                    self.post(call.what, signed_request(b""))
             case _:
                 relay = relays()[call.pick % len(relays())]
                 with self.calling(relay, call.faults, pause):
@@ -215,14 +226,14 @@ class World:
         except Crash:
             self.to.bus._again(function, delivery)
             raise
-        if status == 429:
-            self.now += _NAMED_WAIT_S  # Pub/Sub's backoff outlasts the wait that a provider named
         if status != 204:
             self.to.bus._again(function, delivery)
 
     def post(self, function: str, request: Any) -> int:
         """Give a request to a function's entry point; return the status of the answer."""
-        answer, status, _ = entry(function)(request)
+        answer, status, headers = entry(function)(request)
+        # Pub/Sub's backoff, or whoever else calls again, outlasts a wait that was asked for.
+        self.now += float(headers.get("Retry-After", 0))
         self.answers.append(answer)
         if status >= 300:
             self._tell(answer)
@@ -230,7 +241,7 @@ class World:
 
     def _fire(self, trigger: Trigger) -> None:
         try:
-            entry(trigger.function)(SimpleNamespace(data=trigger.data))
+            trigger.fire()
         except Exception as error:  # noqa: BLE001 - Firebase drops a failed event
             self._tell(type(error).__name__)
         else:
@@ -270,6 +281,15 @@ class World:
             if fault.at == attempt.effects and KINDS[fault.kind] == moment:
                 self._tell(f"{fault.kind} at {effect}")
                 raise strike(fault.kind, effect)
+
+    def _written(self, path: str, before: Snapshot | None, after: Snapshot | None) -> None:
+        """Firestore tells of a document: the functions that listen, and of a note its patient."""
+        if trigger := of_document(path, before, after):
+            self.triggers.append(trigger)
+        attempt = self._attempts.get(threading.get_ident())
+        if "/inbox/" in path and after and after.data and attempt:
+            about = after.data["reference"]
+            self.noted.append((path, (about["kind"], about["id"]), attempt.began))
 
     def _note_published(self, attempt: Attempt) -> None:
         published = self.to.bus.published

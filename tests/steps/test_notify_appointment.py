@@ -205,7 +205,7 @@ def test_one_patient_of_a_hundred_whose_push_must_wait_waits_alone(
 def test_news_that_another_message_works_on_is_left_to_it_until_its_lease_runs_out(
     to: MemoryClients, send: Send
 ) -> None:
-    faults.fail(to.memory_messaging, "messaging.send", TransientError("fcm_unreachable"))
+    faults.fail(to.memory_messaging, "messaging.send", RuntimeError("the holder dies"))
     ref = change(to)
     to.publish([Event("appointment-shown", (ref,), new_traceparent())])
     first = to.bus.pending.pop(0)

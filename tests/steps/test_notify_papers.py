@@ -109,3 +109,11 @@ def test_a_patient_without_sign_in_is_not_told(to: MemoryClients, send: Send) ->
     send("prescription-indexed", ref)
     row = to.memory_core.ledger_rows["prescription", "rx1", "notify_prescription"]
     assert (row.state, row.error_code) == ("gone", "patient_without_sign_in")
+
+
+def test_the_canary_passes_through_and_is_told_nothing(to: MemoryClients, send: Send) -> None:
+    to.memory_core.put_user("id2", firebase_uid="canary-1")
+    to.memory_core.put_patient("id2", "p2")
+    send("document-changed", upload(to, patient_id="canary-1"))
+    assert to.memory_core.ledger_rows["document", D1, "notify_document"].state == "done"
+    assert to.firebase.under("users/canary-1/inbox/") == {}

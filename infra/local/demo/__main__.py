@@ -21,19 +21,18 @@ from infra.local.demo.compare import disagreements
 from infra.local.demo.compare_notices import count_pushes, notice_disagreements, rows_of
 from infra.local.demo.compare_search import copied
 from infra.local.demo.people import papers, people, summary
+from infra.local.demo.quiet import count_open, pending, wait_until_quiet
 from infra.local.demo.stores import Stores, read
 from infra.local.demo.timing import Chain, chains
 from infra.local.demo.visits import Told, make_visits
 from infra.local.processes import StartError, base_environment
 from infra.local.stack import REPOSITORY, Stack
 from infra.local.toolchain import ToolMissingError, say
-from shared import catalog
 from shared.stores.core import CoreDatabase
 from shared.stores.core_progress import CoreProgress
 
 DOCTORS = 3
 RESULT = REPOSITORY / "build" / "demo.json"
-_QUIET_S = 1.5  # unchanged and nothing open for so long: nothing is on its way between two steps
 
 
 def main() -> int:
@@ -57,7 +56,7 @@ def demonstrate(stack: dict[str, Any], patients: int, settings: Mapping[str, str
     progress = CoreProgress(CoreDatabase(stack["core_dsn"]))
 
     def settle() -> dict[str, int]:
-        return wait_until_quiet(lambda: unfinished(progress, stack), timeout_s=60 + patients)
+        return wait_until_quiet(lambda: count_open(progress, stack), timeout_s=60 + patients)
 
     told = act(stack, patients, settle)
     settle()
@@ -128,39 +127,6 @@ def act(stack: dict[str, Any], patients: int, settle: Callable[[], dict[str, int
     return make_visits(stack, uids, doctors, settle)
 
 
-def unfinished(progress: CoreProgress, stack: dict[str, Any]) -> dict[str, int]:
-    counts = progress.unfinished(catalog.load())
-    import psycopg
-
-    with psycopg.connect(stack["supabase_dsn"]) as connection:
-        row = connection.execute(
-            "select count(*) from sync.outbox where sent_at is null"
-        ).fetchone()
-        counts["unsent"] += int(row[0]) if row else 0
-    with psycopg.connect(stack["core_dsn"]) as connection:
-        row = connection.execute("select count(*) from sync.journal").fetchone()
-        counts["journal"] = int(row[0]) if row else 0
-    return counts
-
-
-def wait_until_quiet(read_counts: Callable[[], dict[str, int]], timeout_s: float) -> dict[str, int]:
-    """Return the counts once nothing is open and nothing has moved for a while, or at the end."""
-    deadline = time.monotonic() + timeout_s
-    last, since, told = read_counts(), time.monotonic(), time.monotonic()
-    while time.monotonic() < deadline:
-        time.sleep(0.2)
-        counts = read_counts()
-        if counts != last:
-            last, since = counts, time.monotonic()
-        pending = counts["unsent"] + counts["retrying"] + counts["lagging"]
-        if not pending and time.monotonic() - since > _QUIET_S:
-            break
-        if time.monotonic() - told > 5:
-            told = time.monotonic()
-            say(f"{pending} pending: {counts}")
-    return last
-
-
 def _wait(condition: Callable[[], bool], timeout_s: float, what: str) -> None:
     deadline = time.monotonic() + timeout_s
     while not condition():
@@ -187,7 +153,7 @@ def _result(
         "pdfs_copied": copied(stores),
         "disagreements": len(found),
         "parked": counts["parked"],
-        "pending": counts["unsent"] + counts["retrying"] + counts["lagging"],
+        "pending": pending(counts),
         "seconds": round(seconds, 1),
     }
 

@@ -26,7 +26,22 @@ def notice_disagreements(stores: Stores, told: Sequence[Told]) -> list[str]:
     Return what is shown or told other than it should be; `told` is what was told besides that
     there is a document or a prescription.
     """
-    return [*_appointments(stores), *_notices(stores, told)]
+    return [*shown_disagreements(stores), *_notices(stores, told)]
+
+
+def told_twice(stores: Stores) -> list[str]:
+    """Return what lies in an inbox more than once, of what can be told but once."""
+    notes = Counter(
+        (note["type"], note["reference"]["id"])
+        for note in stores.inbox.values()
+        if note["type"].endswith(("_new", "_booked", "_cancelled"))
+    )
+    return [f"inbox: {kind} of {key} too many" for (kind, key), count in notes.items() if count > 1]
+
+
+def shown_disagreements(stores: Stores) -> list[str]:
+    """Return the appointments that Firestore shows other than core has them."""
+    return list(_appointments(stores))
 
 
 def _appointments(stores: Stores) -> Iterator[str]:

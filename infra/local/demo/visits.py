@@ -15,7 +15,7 @@ import psycopg
 
 Told = tuple[str, str, str]  # uid, type of the note, key of what it is about
 
-_BOOK = """
+BOOK = """
 insert into appointments
   (id, doctor_id, patient_id, start_ts, end_ts, status, visit_type, address)
 select %(id)s, %(doctor)s, p.id, at, at + interval '15 minutes', 'CONFIRMED',
@@ -24,14 +24,14 @@ from patients p join users u on u.id = p.user_id,
      (select date_trunc('hour', now() at time zone 'utc') + interval '3 days' as at) soon
 where u.firebase_uid = %(uid)s
 """
-_RESCHEDULE = """
+RESCHEDULE = """
 update appointments set start_ts = start_ts + interval '1 day', end_ts = end_ts + interval '1 day',
   status = 'RESCHEDULED' where id = %(id)s
 """
 _MOVE = """
 update appointments set doctor_id = %(doctor)s where id = %(id)s
 """
-_CANCEL = "update appointments set status = 'CANCELLED' where id = %(id)s"
+CANCEL = "update appointments set status = 'CANCELLED' where id = %(id)s"
 _CHECK_IN = """
 update appointments set status = 'STARTED', checked_in_at = now() at time zone 'utc'
 where id = %(id)s
@@ -50,7 +50,7 @@ def make_visits(
         for number, (uid, visit) in enumerate(visits):
             doctor = doctors[number % len(doctors)]
             kind = ("CLINIC", "TELE", "HOUSE")[number % 3]
-            backend.execute(_BOOK, {"id": visit, "uid": uid, "doctor": doctor, "visit_type": kind})
+            backend.execute(BOOK, {"id": visit, "uid": uid, "doctor": doctor, "visit_type": kind})
             told.append((uid, "appointment_booked", visit))
         settle()
         # The push service takes these but its answers are lost: nothing may be seen twice.
@@ -58,7 +58,7 @@ def make_visits(
         httpx.post(f"{stack['fcm_url']}/__fault", json=fault).raise_for_status()
         for number, (uid, visit) in enumerate(visits):
             if number % 4 == 0:
-                backend.execute(_RESCHEDULE, {"id": visit})
+                backend.execute(RESCHEDULE, {"id": visit})
                 told.append((uid, "appointment_rescheduled", visit))
             elif number % 4 == 1:
                 backend.execute(
@@ -68,7 +68,7 @@ def make_visits(
         settle()
         for number, (uid, visit) in enumerate(visits):
             if number % 3 == 0:
-                backend.execute(_CANCEL, {"id": visit})
+                backend.execute(CANCEL, {"id": visit})
                 told.append((uid, "appointment_cancelled", visit))
             else:
                 backend.execute(_CHECK_IN, {"id": visit})

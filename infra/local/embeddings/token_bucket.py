@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 
 UNLIMITED = 10**9
 
@@ -11,11 +12,12 @@ UNLIMITED = 10**9
 class TokenBucket:
     """Holds at most a minute's worth of units and refills all the time; 0 means no limit."""
 
-    def __init__(self, per_minute: int) -> None:
+    def __init__(self, per_minute: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
         self._size = per_minute or UNLIMITED
         self._limited = per_minute > 0
         self._left = float(self._size)
-        self._filled_at = time.monotonic()
+        self._filled_at = clock()
         self._lock = threading.Lock()
 
     def take(self, units: int) -> float:
@@ -44,6 +46,6 @@ class TokenBucket:
             }
 
     def _fill(self) -> None:
-        now = time.monotonic()
+        now = self._clock()
         gained = (now - self._filled_at) * self._size / 60
         self._left, self._filled_at = min(self._left + gained, float(self._size)), now

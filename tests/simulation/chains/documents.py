@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from tests.simulation import telling
 from tests.simulation.chain import Chain, Finding, Operation
-from tests.simulation.chains.users import uid_of
+from tests.simulation.chains.users import is_erased, uid_of
 from tests.simulation.faults import PLANTED
 from tests.simulation.search import search_of
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 Row = dict[str, Any]
 
+NEW, OLD = "2126-05-01T10:00:00+00:00", "2020-05-01T10:00:00+00:00"  # an old paper is no news
 _NUMBERS = 1000  # of documents at one time
 _STEP = ("store_document",)
 _UNREADABLE = {None: "document_type_missing", "mystery": "document_type_unknown"}
@@ -26,8 +28,13 @@ _TYPES = ("prescription", "LAB", "Report", "lab_report", "prescription", "LAB", 
 
 def _id(world: World, number: int) -> str:
     """Return the id of the present document of this number: a new one after each deletion."""
-    generation = len(_deleted(world).get(number, []))
-    return str(UUID(int=_NUMBERS * generation + number + 1))
+    deleted = [key for key, _ in _deleted(world).get(number, [])]
+    generation = 0
+    while (key := str(UUID(int=_NUMBERS * generation + number + 1))) in deleted or is_erased(
+        world, key, "document"
+    ):
+        generation += 1
+    return key
 
 
 def _number_of(key: str) -> int:
@@ -41,6 +48,7 @@ def _row(world: World, number: int, value: int) -> Row:
     structured: Any = {"medications": medicines, "note": f"{PLANTED} note {edit}"}
     known = world.to.memory_supabase.document_rows.get(_id(world, number))
     owner = known["patient_id"] if known else uid_of(world, number % 4)
+    telling.note(world, ("document", _id(world, number)), str(edit))
     path = f"{world.to.files.bucket}/{owner}/{_id(world, number)}.jpg"
     if value % 6:
         world.to.files.files[path] = b"a scan"
@@ -52,6 +60,7 @@ def _row(world: World, number: int, value: int) -> Row:
         "text": f"{PLANTED} text {edit}",
         "structured_json": json.dumps(structured) if value % 5 == 0 else structured,
         "ocr_confidence": value / 1000,
+        "created_at": known["created_at"] if known else (NEW, OLD)[value % 4 == 0],
     }
 
 
@@ -157,6 +166,10 @@ def _of(world: World, key: str, upload: Row) -> Iterator[Finding]:
     yield from _medications(world, key, stored)
     if upload["file_url"] and upload["file_url"] not in world.to.files.files:
         yield Finding(at, "its file is gone", law="duplicate_effects")
+    told = repr(tuple(stored[name] for name in ("type", "text", "structured_json")))
+    yield from telling.finally_told(
+        world, at, upload["patient_id"], told, (*_STEP, telling.STEP[at[0]])
+    )
     for what in search_of(world, upload):
         yield Finding(at, what, steps=(*_STEP, "index_document"))
 

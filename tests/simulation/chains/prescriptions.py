@@ -7,9 +7,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from shared import ids, settings
+from shared.canary import is_canary
 from tests.memory.files import BUCKET
+from tests.simulation import telling
 from tests.simulation.chain import Chain, Finding, Operation
-from tests.simulation.chains.users import uid_of
+from tests.simulation.chains.users import is_erased, uid_of
 from tests.simulation.faults import PLANTED
 from tests.simulation.search import search_of
 
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 
 Row = dict[str, Any]
 
+NEW, OLD = "2126-05-01T10:00:00.000Z", "2020-05-01T10:00:00.000Z"  # an old paper is no news
 _COPIED = ("copy_prescription_pdf",)
 _MIRRORED = (*_COPIED, "mirror_prescription")
 _INDEXED = (*_MIRRORED, "index_prescription")
@@ -28,9 +31,10 @@ def _prescribe(world: World, number: int, value: int) -> None:
     """Write a prescription for a patient core knows, or amend it; the patient stays the same."""
     key, core = _present(world, number), world.to.memory_core
     known = core.prescription_rows.get(key)
-    user_id = known["user_id"] if known else _patient(world, number)
+    user_id = known["user_id"] if known else patient_of(world, number)
     if user_id is not None:
         core.put_prescription(key, user_id, **_columns(world, key, value))
+        telling.note(world, ("prescription", key), repr(core.prescription_rows[key]["summary"]))
 
 
 def _delete(world: World, number: int, value: int) -> None:
@@ -60,12 +64,13 @@ def _begin(world: World, number: int, value: int) -> None:
 
 
 def _commit(world: World, number: int, value: int) -> None:
-    core, user_id = world.to.memory_core, _patient(world, number)
+    core, user_id = world.to.memory_core, patient_of(world, number)
     version = world.notes.setdefault("open", {}).pop(number, None)
     if version is not None and user_id is not None:
         key = f"slow-{version}"
-        blank = {"id": key, "created_at": "2026-05-01T10:00:00.000Z", "user_id": user_id}
+        blank = {"id": key, "created_at": NEW, "user_id": user_id}
         core.prescription_rows[key] = blank | _columns(world, key, value)
+        telling.note(world, ("prescription", key), repr(core.prescription_rows[key]["summary"]))
         core.outbox.note("prescription", key, version)
 
 
@@ -74,12 +79,17 @@ def _link(world: World, person: int, value: int) -> None:
     core, uid = world.to.memory_core, uid_of(world, person)
     user = core.user_rows.get(f"walk-in-{person}")
     known = uid not in world.to.firebase.account_rows or core.user_by_uid(uid)
-    if user and user["firebase_uid"] is None and not known:
+    if user and user["firebase_uid"] is None and user["phone"] and not known:
         core.put_user(user["id"], firebase_uid=uid)
 
 
 def _present(world: World, number: int) -> str:
-    return f"prescription-{number}-{len(_deleted(world).get(number, []))}"
+    deleted, generation = _deleted(world).get(number, []), 0
+    while True:
+        key = f"prescription-{number}-{generation}"
+        if key not in deleted and not is_erased(world, key, "prescription"):
+            return key
+        generation += 1
 
 
 def _deleted(world: World) -> dict[int, list[str]]:
@@ -91,7 +101,8 @@ def _revoked(world: World) -> dict[str, float]:
     return world.notes.setdefault("revoked", {})
 
 
-def _patient(world: World, number: int) -> str | None:
+def patient_of(world: World, number: int) -> str | None:
+    """Return the user id of a patient whom core knows, with or without sign-in."""
     core = world.to.memory_core
     user = core.user_by_uid(uid_of(world, number))
     user = user or core.user_rows.get(f"walk-in-{number}")
@@ -107,7 +118,11 @@ def _columns(world: World, key: str, value: int) -> Row:
     url = f"s3://{'elsewhere' if value % 17 == 0 else BUCKET}/{key}.pdf"
     if value % 5:  # else there is no file
         world.to.pdfs.pdfs[url] = f"%PDF {edit}".encode()
-    return {"pdf_url": url if value % 7 else None, "summary": summary}
+    known = world.to.memory_core.prescription_rows.get(
+        key, {"created_at": (NEW, OLD)[value % 4 == 0]}
+    )
+    pdf = url if value % 7 else None
+    return {"pdf_url": pdf, "summary": summary, "created_at": known["created_at"]}
 
 
 def _announce_all(world: World) -> None:
@@ -117,6 +132,8 @@ def _announce_all(world: World) -> None:
 
 def _findings(world: World) -> Iterator[Finding]:
     for key, row in world.to.memory_core.prescription_rows.items():
+        if is_canary(key):
+            continue
         at = ("prescription", key)
         if len(_mirrors(world, key)) > 1:
             yield Finding(at, "mirrored twice", law="duplicate_effects")
@@ -129,15 +146,22 @@ def _findings(world: World) -> Iterator[Finding]:
         yield from _hidden(world, key, "deleted", _mirrors(world, key))
         if _mirrors(world, key):
             yield Finding(("prescription", key), "deleted, and in Supabase", steps=_MIRRORED)
-    for topic, (kind, key), began in world.announced:
-        if (
-            kind == "prescription"
-            and topic in _ANNOUNCING
-            and began > _revoked(world).get(key, began)
-        ):
-            yield Finding(
-                (kind, key), f"announced by {topic} after it was revoked", law="unsafe_order"
-            )
+    yield from _announced_late(world)
+
+
+def _announced_late(world: World) -> Iterator[Finding]:
+    """A call that began after a revocation neither announces nor tells what was revoked."""
+    for topic, entity, began in world.announced:
+        if topic in _ANNOUNCING and _was_revoked(world, entity, began):
+            what = f"announced by {topic} after it was revoked"
+            yield Finding(entity, what, law="unsafe_order")
+    for _, entity, began in world.noted:
+        if _was_revoked(world, entity, began):
+            yield Finding(entity, "told after it was revoked", law="unsafe_order")
+
+
+def _was_revoked(world: World, entity: tuple[str, str], when: float) -> bool:
+    return entity[0] == "prescription" and when > _revoked(world).get(entity[1], when)
 
 
 def _is_elsewhere(row: Row) -> bool:
@@ -161,7 +185,7 @@ def _hidden(world: World, key: str, why: str, mirrors: list[Row]) -> Iterator[Fi
 def _mirrors(world: World, key: str) -> list[Row]:
     """Return the documents that show a prescription, whatever their ids."""
     rows = [r for r in world.to.memory_supabase.document_rows.values() if r["origin"] == "core"]
-    return [row for row in rows if row["structured_json"]["of"] == key]
+    return [row for row in rows if row["structured_json"].get("of") == key]
 
 
 def _files(world: World, key: str) -> dict[str, bytes]:
@@ -194,6 +218,10 @@ def _of(world: World, key: str, source: Row) -> Iterator[Finding]:
     if source["summary"]["diagnosis"] not in mirror["text"]:
         yield Finding(at, "text in Supabase", steps=_MIRRORED, excused=linked)
     yield from (Finding(at, w, steps=_INDEXED, excused=linked) for w in search_of(world, mirror))
+    for found in telling.finally_told(
+        world, at, uid, repr(source["summary"]), (*_INDEXED, telling.STEP[at[0]])
+    ):
+        yield replace(found, excused=linked)
 
 
 def _number_of(key: str) -> int | None:

@@ -1,0 +1,59 @@
+"""
+`make hammer ROUNDS=50`: strike a local stack of its own, round after round, until one goes wrong.
+
+Writes build/hammer.json. Exits 0 only when nothing is lost, divergent or left parked. A round takes
+about ten seconds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+
+from infra.local.hammer.rounds import Hammer, as_json
+from infra.local.processes import StartError
+from infra.local.stack import REPOSITORY, Options, Stack
+from infra.local.toolchain import ToolMissingError
+
+RESULT = REPOSITORY / "build" / "hammer.json"
+
+
+def main() -> int:
+    """Strike; return the exit code."""
+    parser = argparse.ArgumentParser(prog="infra.local.hammer", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=50)
+    parser.add_argument("--seed", type=int, default=int(time.time()))
+    given = parser.parse_args()
+    if given.rounds < 1:
+        parser.error("--rounds must be at least 1")
+    print(f"seed {given.seed}")
+    try:
+        with Stack(Options(max_backoff_s=2)) as stack:
+            return _strike(stack, given.rounds, given.seed)
+    except (ToolMissingError, StartError) as error:
+        print(f"hammer: {error}\n(logs of the local stack: build/stack-logs)", file=sys.stderr)
+        return 1
+
+
+def _strike(stack: Stack, rounds: int, seed: int) -> int:
+    began = time.monotonic()
+    hammer = Hammer(stack, seed=seed)
+    try:
+        for _ in range(rounds):
+            if not hammer.strike().unharmed:
+                break
+    finally:
+        hammer.close()
+    result = as_json(hammer.result) | {"seconds": round(time.monotonic() - began, 1), "seed": seed}
+    RESULT.parent.mkdir(exist_ok=True)
+    RESULT.write_text(json.dumps(result, indent=2) + "\n")
+    for line in hammer.result.found:
+        print(f"  {line}")
+    print(f"{result} (build/hammer.json)")
+    return 0 if hammer.result.unharmed else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

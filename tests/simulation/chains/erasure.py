@@ -1,0 +1,91 @@
+"""Erasure: of deleted accounts, and by an operator's order; whatever comes late, nobody is back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from shared import ids, settings
+from shared.events import Event, Ref, new_traceparent
+from tests.memory import core_erasing
+from tests.memory.place import alias
+from tests.simulation.chain import Chain, Finding, Operation
+from tests.simulation.chains.users import deleted, is_erased, uid_of
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
+
+_STEPS = ("erase_supabase", "erase_firebase", "erase_core", "certify_erasure")
+
+
+def _order(world: World, person: int, value: int) -> None:
+    """An operator orders the erasure of somebody who has an account; it goes with the rest."""
+    uid = uid_of(world, person)
+    if uid in world.to.firebase.account_rows:
+        _, state = world.to.core_erasures.order(uid, "operator-1")
+        if state == "ordered":
+            deleted(world).setdefault(person, []).append(uid)
+
+
+def _announce_all(world: World) -> None:
+    refs = tuple(Ref("user", uid) for uids in deleted(world).values() for uid in uids)
+    if refs:
+        world.to.publish([Event("user-deleted", refs, new_traceparent())])
+
+
+def _findings(world: World) -> Iterator[Finding]:
+    core = world.to.memory_core
+    for uid in [uid for uids in deleted(world).values() for uid in uids]:
+        row = core.erasure_rows.get(alias("user", uid))
+        refused = core.ledger_rows.get(("user", uid, "bury_user"))
+        if refused and refused.error_code == "account_is_no_patient":
+            continue
+        if row is None or row["state"] != "certified":
+            # Not an erased patient yet, and in the end there must be a reason.
+            at = ("user", uid) if row is None else ("erasure", alias("user", uid))
+            steps = ("bury_user",) if row is None else _STEPS
+            excused = ("deletion", uid) in world.unannounced
+            yield Finding(at, "deleted, and not erased", steps=steps, excused=excused)
+            continue
+        for what in _left(world, uid):
+            yield Finding(("user", uid), f"erased, and still {what}", law="resurrected")
+    for path in world.to.firebase.documents:
+        _, shown, key = path.partition("/appointments/")
+        if shown and is_erased(world, key, "appointment"):
+            yield Finding(("appointment", key), "erased, and still shown", law="resurrected")
+
+
+def _left(world: World, uid: str) -> Iterator[str]:
+    """Look into every place for what is left of an erased patient."""
+    to, namespace = world.to, settings.id_namespace()
+    for table, _ in core_erasing.rows_about(to.memory_core, uid):
+        if table not in {
+            "outbox",
+            "ledger",
+            "journal",
+        }:  # their word of a late event is the alias's
+            yield f"in core's {table}"
+    if to.memory_supabase.auth_users.get(ids.user_id(namespace, uid)):
+        yield "a user of Supabase"
+    if any(row["patient_id"] == uid for row in to.memory_supabase.document_rows.values()):
+        yield "in Supabase's documents"
+    if any(row["patient_id"] == uid for row in to.memory_supabase.chunk_rows.values()):
+        yield "found by search"
+    if any(
+        path == f"users/{uid}" or path.startswith(f"users/{uid}/") for path in to.firebase.documents
+    ):
+        yield "in Firestore"
+    if any(f"/{uid}/" in path for path in to.files.files):
+        yield "in Storage"
+    if uid in to.firebase.account_rows:
+        yield "an account"
+
+
+CHAIN = Chain(
+    name="erasure",
+    kind="erasure",
+    number_of=lambda key: None,
+    operations={"order_erasure": Operation(1, _order)},
+    findings=_findings,
+    announce_all=_announce_all,
+)
