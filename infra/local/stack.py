@@ -285,6 +285,7 @@ class Stack:
             "GOOGLE_CLOUD_PROJECT": PROJECT,
             "PUBSUB_EMULATOR_HOST": f"127.0.0.1:{self._ports['pubsub']}",
             "THREADS": "16",
+            "ERASURE_QUIET_S": "3",  # no step of the local stack runs longer
             **self.firebase.environment(),
             **self.options.environment,
         }

@@ -1,7 +1,8 @@
 """
 `make demo`: start the local stack, act as the apps do, wait until quiet, compare the stores.
 
-Exits 0 only when nothing disagrees, is parked or is pending. Writes build/demo.json.
+Exits 0 only when nothing disagrees, is parked or is pending, and no erased patient came back.
+Writes build/demo.json.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from infra.local.demo.changes import amend
 from infra.local.demo.compare import disagreements
 from infra.local.demo.compare_notices import count_pushes, notice_disagreements, rows_of
 from infra.local.demo.compare_search import copied
+from infra.local.demo.erasing import leave, replay, traces, without
 from infra.local.demo.people import papers, people, summary
 from infra.local.demo.quiet import count_open, pending, wait_until_quiet
 from infra.local.demo.stores import Stores, read
@@ -63,26 +65,41 @@ def demonstrate(stack: dict[str, Any], patients: int, settings: Mapping[str, str
     told += amend(stack)
     settle()
     decided = claims.decide(stack)
+    settle()
+    leavers = leave(stack)
+    settle()
+    replay(stack, leavers)
     counts = settle()
-    stores = read(stack)
+    left = {person.uid for person in leavers}
+    told = [piece for piece in told if piece[0] not in left]
+    stores = without(read(stack), leavers)
     found = disagreements(stores) + notice_disagreements(stores, told)
     result = _result(stores, patients, found, counts, time.monotonic() - began)
     result |= {"profiles": len(stores.profiles), "conflicts": decided, "drift": drift(settings)}
+    found_again = {person.uid: traces(stack, person) for person in leavers}
+    result |= {"erased_patients": len(leavers), "resurrected": sum(map(bool, found_again.values()))}
     _table(chains(stack))
     for line in found[:20]:
         print(f"  disagrees: {line}")
+    for places in found_again.values():
+        for place in places:
+            print(f"  came back: {place}")
     RESULT.parent.mkdir(exist_ok=True)
     RESULT.write_text(json.dumps(result, indent=2) + "\n")
     undecided = counts["conflicts"]
     agreed = not (
-        undecided or any(result[key] for key in ("disagreements", "parked", "pending", "drift"))
+        undecided
+        or any(
+            result[key] for key in ("disagreements", "parked", "pending", "drift", "resurrected")
+        )
     )
     print(
         f"\n{'The three stores agree.' if agreed else 'The stores do NOT agree.'}"
         f" {result['users']} users, {result['documents']} documents,"
         f" {result['medications']} medications, {result['prescriptions']} prescriptions,"
         f" {result['rag_chunks']} chunks, {result['appointments_shown']} appointments,"
-        f" {result['notifications']} notifications ({result['pushes']} pushes)"
+        f" {result['notifications']} notifications ({result['pushes']} pushes),"
+        f" {result['erased_patients']} patients erased, {result['resurrected']} came back"
         f" in {result['seconds']} s (build/demo.json)"
     )
     return 0 if agreed else 1

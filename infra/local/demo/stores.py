@@ -30,10 +30,12 @@ _CORE_MEDICATIONS = """
 select document_id, name, strength, form, frequency, route, duration_days, reminders_enabled
 from medications where document_id is not null
 """
+# What the law keeps of an erased patient is nobody's, and is to be found nowhere else.
 _CORE_PRESCRIPTIONS = """
 select p.id, u.firebase_uid as uid, p.pdf_url, p.summary_json
 from prescriptions p join appointments a on a.id = p.appointment_id
 join patients t on t.id = a.patient_id join users u on u.id = t.user_id
+where coalesce(u.firebase_uid, u.phone, u.email) is not null
 """
 _APPOINTMENTS = """
 select a.id, u.firebase_uid as uid, a.doctor_id, a.patient_id, a.clinic_id,
@@ -44,6 +46,7 @@ select a.id, u.firebase_uid as uid, a.doctor_id, a.patient_id, a.clinic_id,
        a.created_at at time zone 'utc' as created_at, o.version
 from appointments a join patients p on p.id = a.patient_id join users u on u.id = p.user_id
 join sync.outbox o on o.kind = 'appointment' and o.key = a.id
+where coalesce(u.firebase_uid, u.phone, u.email) is not null
 """
 _NOTIFICATIONS = """
 select n.id, u.firebase_uid as uid, n.type, n.status, n.metadata

@@ -18,6 +18,7 @@ LAST_STEP = {
     "documents": ("document", "index_document"),
     "prescriptions": ("prescription", "index_prescription"),
     "appointments": ("appointment", "show_appointment"),
+    "erasure": ("erasure", "certify_erasure"),
 }
 _COMMITTED = (
     "select key, extract(epoch from changed_at)::float8 from sync.outbox where kind = %(kind)s"
