@@ -173,3 +173,12 @@ def answers(url: str) -> bool:
     except OSError:
         return False
     return True
+
+
+def answers_tcp(port: int) -> bool:
+    """Tell whether a server accepts connections on a port of 127.0.0.1."""
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=2).close()
+    except OSError:
+        return False
+    return True

@@ -54,8 +54,7 @@ class Calls:
         return Call(push_body([Ref(kind, self._keys[kind])]))
 
     def _account(self, _: Function) -> Call:
-        data = {"value": {"uid": self._keys["user"]}}
-        return Call(json.dumps(data).encode(), _event("google.firebase.auth.user.v2.created"))
+        return account_created(self._keys["user"])
 
     def _written(self, function: Function) -> Call:
         path = function.trigger["document"].replace("{uid}", self._keys["user"])
@@ -69,7 +68,7 @@ class Calls:
 
     def _sign_in(self, _: Function) -> Call:
         """A hook's token is signed by Google; this one is not, and is refused by the SDK."""
-        return Call(json.dumps({"data": {"jwt": "e30.e30.e30"}}).encode(), right=500)
+        return Call(json.dumps({"data": {"jwt": "e30.e30.e30"}}).encode(), right=401)
 
     def _http(self, function: Function) -> Call:
         if function.name == "decide_conflict":
@@ -80,6 +79,12 @@ class Calls:
         signed = webhook.sign(self._secret, now, body)
         return Call(body, {"Content-Type": "application/json", "X-HealBridge-Signature": signed,
                            "X-HealBridge-Timestamp": str(now)})  # fmt: skip
+
+
+def account_created(uid: str) -> Call:
+    """Return the event that Firebase sends when an account is created."""
+    data = {"value": {"uid": uid}}
+    return Call(json.dumps(data).encode(), _event("google.firebase.auth.user.v2.created"))
 
 
 def _event(kind: str) -> dict[str, str]:

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from tests.bench import (
+    bulk,
     documents,
     embedding,
+    end_to_end,
     functions,
     publishing,
     reconciling,
     round_trips,
+    status,
     throughput,
 )
 from tests.bench.report import Figure
@@ -23,10 +26,13 @@ ITEMS: Mapping[str, Item] = {
     for item in (
         documents.run,
         round_trips.run,
-        publishing.run,
-        embedding.run,
         throughput.run,
-        reconciling.run,
+        publishing.run,
+        end_to_end.run,
+        bulk.run,
         functions.run,
+        embedding.run,
+        reconciling.run,
+        status.run,
     )
 }

@@ -53,7 +53,7 @@ def run(world: World) -> list[Figure]:
         clients = Quiet(stores)
         before = peak_mb()
         taken = in_turns(
-            world.amount(2, 1),
+            1,
             {"copy": lambda: _copy(stores), "ours": lambda: _compare(clients, count)},
             warm=0,
         )

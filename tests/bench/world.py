@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import resource
 import sys
-from collections.abc import Generator
+import time
+from collections.abc import Callable, Generator
 from contextlib import ExitStack, contextmanager
 from functools import cached_property
 from uuid import uuid4
@@ -14,20 +15,20 @@ import httpx
 import psycopg
 
 from infra.local import pubsub
-from infra.local.demo.__main__ import act
-from infra.local.demo.quiet import count_open, wait_until_quiet
+from infra.local.demo.apps import Backend, EdgeFunction, PatientApp
+from infra.local.demo.people import Person, papers, summary
 from infra.local.postgres import Postgres
 from infra.local.processes import Process, free_port
 from infra.local.stack import PROJECT, Options, Stack
 from infra.local.supervisor import Supervisor
 from shared import catalog
 from shared.stores.core import CoreDatabase
-from shared.stores.core_progress import CoreProgress
 from shared.stores.supabase import Supabase
 from tests.bench.report import REPOSITORY
 from tests.databases import SERVICE_KEY, Databases
 
 NAMESPACE = "5a1f0c6e-0d5b-4b52-9a4e-0f6f5f4c2b11"
+_PATIENCE_S = 90.0
 STACK_FILE = REPOSITORY / "build" / "bench-stack.json"
 
 
@@ -74,17 +75,27 @@ class World:
 
     @cached_property
     def lived_in(self) -> Stack:
-        """The local stack with a few patients, of whom there is one entity of every kind."""
+        """The local stack with a patient, of whom there is one entity of every kind."""
         facts = self.stack.describe()
-        progress = CoreProgress(CoreDatabase(self.stack.core_dsn))
-
-        def open_ends() -> dict[str, int]:
-            for relay in ("relay_core_outbox", "relay_supabase_outbox"):
-                httpx.post(f"{self.stack.url('steps')}/{relay}", timeout=60).raise_for_status()
-            return count_open(progress, facts)
-
-        act(facts, 3, lambda: wait_until_quiet(open_ends, 40))
+        app, edge, backend = PatientApp(facts), EdgeFunction(facts), Backend(facts)
+        backend.add_doctor("doctor-0")
+        uid = app.sign_up(Person("Bench", "Patient", "email", None, "bench@example.com"))
+        edge.insert(papers(uid, 2) or papers(uid, 3))
+        _until(lambda: backend.knows([uid]) == 1)
+        backend.prescribe(uid, "doctor-0", "prescription-0", summary(0), printed=True)
+        _until(lambda: self._relayed() >= 2)
         return self.stack
+
+    def _relayed(self) -> int:
+        """Announce what the outboxes hold; return how many kinds have come through."""
+        for relay in ("relay_core_outbox", "relay_supabase_outbox"):
+            httpx.post(f"{self.stack.url('steps')}/{relay}", timeout=60).raise_for_status()
+        with psycopg.connect(self.stack.core_dsn) as core:
+            row = core.execute(
+                "select count(distinct kind) from sync.ledger where state = 'done'"
+                " and step in ('store_document', 'mirror_prescription')"
+            ).fetchone()
+        return row[0] if row else 0
 
     @contextmanager
     def stores(self) -> Generator[Stores]:
@@ -120,6 +131,14 @@ def world(*, quick: bool) -> Generator[World]:
     """Lend a world."""
     with ExitStack() as exits:
         yield World(exits, quick=quick)
+
+
+def _until(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + _PATIENCE_S
+    while not holds():
+        if time.monotonic() > deadline:
+            raise RuntimeError("the local stack did not come to rest")
+        time.sleep(0.2)
 
 
 def peak_mb() -> float:
