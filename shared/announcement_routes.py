@@ -44,7 +44,7 @@ def _announce(to: Clients, topic: str, ref: Ref) -> Announced:
     event = Event(topic, (ref,), new_traceparent())
     to.ledger.announced(Batch(NAME, event.refs, event.traceparent))
     to.publish([event])
-    log.event("announced", step=NAME, topic=topic, trace_id=event.trace_id)
+    log.event("announced", step=NAME, topic=topic)
     return Announced(event.trace_id)
 
 
