@@ -53,7 +53,7 @@ def test_core_is_migrated_and_each_role_gets_a_login_that_goes_straight_into_its
     databases: Databases, tmp_path: Path
 ) -> None:
     migrating = blocks("Core PostgreSQL", "sh")[0].splitlines()
-    command = next(line for line in migrating if "infra.migrate" in line)
+    command = next(line for line in migrating if "migrate core" in line)
     giving = next(block for block in blocks("Secrets", "sh") if "infra.logins" in block)
     tool = tmp_path / "gcloud"
     tool.write_text(_GCLOUD)
@@ -94,6 +94,25 @@ def test_the_sql_for_supabase_says_whose_tokens_count_and_where_hints_go(
         assert names == [("healbridge_webhook_secret",), ("healbridge_webhook_url",)]
 
 
+@pytest.mark.parametrize("kind", ["prescription", "appointment"])
+def test_what_only_core_holds_is_backfilled_by_the_guides_own_lines(
+    databases: Databases, kind: str
+) -> None:
+    lines = [line for line in blocks("First backfill", "sh")[0].splitlines() if kind in line]
+    assert lines
+    with databases.core() as dsn:
+        said = [run(line, CORE_DSN=dsn, GOOGLE_CLOUD_PROJECT="demo-test") for line in lines]
+    assert "announced 0" in said[-1]
+
+
+@pytest.mark.parametrize(
+    "command",
+    sorted(set(re.findall(r"^\./healbridge-sync ([a-z]+(?: (?:run|quote))?)", GUIDE, re.M))),
+)
+def test_every_operators_command_that_the_guide_names_explains_itself(command: str) -> None:
+    assert "Usage:" in run(f"./healbridge-sync {command} --help")
+
+
 @pytest.mark.parametrize("name", sorted(set(re.findall(r"python -m ([\w.]+)", GUIDE))))
 def test_every_program_that_the_guide_names_is_there_and_explains_itself(name: str) -> None:
     assert find_spec(name) is not None
@@ -112,4 +131,6 @@ def test_every_target_of_make_and_every_output_that_the_guide_names_is_there() -
 
 def test_backfilled_kinds_are_those_of_the_catalog() -> None:
     kinds = {topic["kind"] for topic in catalog.load().topics.values()}
-    assert set(re.findall(r"infra\.resync (?:run|quote) (\w+)", GUIDE)) <= kinds
+    named = set(re.findall(r"healbridge-sync resync (?:run|quote) (\w+)", GUIDE))
+    assert named
+    assert named <= kinds
