@@ -63,4 +63,4 @@ requirements: setup ## Compile the pinned requirements anew
 	  --no-emit-index-url --no-header -c requirements.txt requirements-dev.in -o requirements-dev.txt
 
 clean: ## Remove what was built or installed here
-	rm -rf .venv build infra/local/node/node_modules .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv build infra/local/node/node_modules infra/local/browser/node_modules .pytest_cache .ruff_cache .hypothesis

@@ -18,7 +18,7 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 TARGET = REPOSITORY / "build" / "functions.zip"
 FILES = ("main.py", "requirements.txt")
 FOLDERS = ("functions", "shared")
-ENDINGS = {".py", ".json"}
+ENDINGS = {".py", ".json", ".html", ".css", ".js"}
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the zip format's own beginning of time
 
 

@@ -41,11 +41,8 @@ class Function:
 
     @property
     def period_s(self) -> float:
-        """How often its schedule calls it: every n minutes, hourly, or else daily."""
-        minute, hour = self.trigger["cron"].split()[:2]
-        if minute.startswith("*"):
-            return 60.0 * int(minute[2:] or 1)
-        return 3600.0 if hour == "*" else 86400.0
+        """How often its schedule calls it, in seconds."""
+        return 60.0 * minutes(self.trigger["cron"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +104,16 @@ class Catalog:
     def steps(self) -> list[Function]:
         """Return the functions that consume a topic."""
         return [f for f in self.functions.values() if f.topic is not None]
+
+
+def minutes(cron: str) -> int:
+    """Return the period of a cron expression: every n minutes, hourly, or else daily."""
+    minute, hour = cron.split()[:2]
+    if minute == "*":
+        return 1
+    if minute.startswith("*/"):
+        return int(minute[2:])
+    return 60 if hour == "*" else 24 * 60
 
 
 @cache

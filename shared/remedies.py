@@ -76,6 +76,13 @@ EXACT = {
     "pdf_host_unreachable": "The host of the pdf_url does not answer. " + _WAIT,
     "storage_copy_incomplete": "Storage did not keep the copy as sent. " + _WAIT,
     "storage_delete_failed": "Storage did not delete a file: see its S3 keys. " + _WAIT,
+    "embeddings_request_too_large": "The embeddings provider took the request for too large. "
+    + _REPLAY,
+    "patient_id_is_contact": _SOURCE + "patient_id is an e-mail or a phone, not a Firebase uid.",
+    "prescription_summary_unreadable": _SOURCE + "The prescription's summary_json is no object.",
+    "patient_erased": "Nothing: the patient was erased, and nothing of theirs comes back.",
+    "erasure_incomplete": _WAIT + "Something of the patient is still in a store.",
+    "steps_may_still_run": _WAIT + "Steps that began before the erasure may still be at work.",
     # what was done all the same
     "no_contact": "Nothing: the account has neither e-mail nor phone and cannot be in Supabase.",
 }

@@ -28,6 +28,7 @@ from shared import (
 from shared.errors import PermanentError, RequestError, TransientError, where
 from shared.events import Ref, decode
 from shared.outcomes import Outcome, Outcomes, unknown_code
+from shared.replies import Reply
 from shared.runner import Batch, RefusedError, Runner
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 
 Answer = tuple[str, int, dict[str, str]]
 StepWork = Callable[[Batch, "Clients"], Outcomes]
-Endpoint = Callable[["Request", "Clients"], dict[str, Any]]
+Endpoint = Callable[["Request", "Clients"], "dict[str, Any] | Reply"]
 
 _OPAQUE = {
     401: {"error": "unauthorized", "message": "the request does not prove where it comes from"},
@@ -133,7 +134,8 @@ def endpoint(work: Endpoint) -> Callable[[Request], Answer]:
             else:
                 caller.verify(request.headers.get("Authorization", ""), request.host)
             with tracing.invocation(name, request.headers.get("traceparent")):
-                return _json(200, work(request, clients.current()))
+                answer = work(request, clients.current())
+            return answer.answer() if isinstance(answer, Reply) else _json(200, answer)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - the host outlives any step
             return _failed(name, error, public=public)
 

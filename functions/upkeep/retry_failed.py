@@ -21,13 +21,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from shared import log, settings, wishes
+from shared import settings, wishes
 from shared.conflict_sweep import look_again
 from shared.errors import RequestError
-from shared.patient_entities import entities_of
-from shared.replaying import replay
+from shared.retrying import retry
 from shared.runtime import endpoint
-from shared.stores.core_replays import Filter
 
 if TYPE_CHECKING:
     from flask import Request
@@ -52,27 +50,6 @@ def retry_failed(request: Request, to: Clients) -> dict[str, Any]:
     rest_s = settings.positive("CONFLICT_REST_S", _CONFLICT_REST_S)
     looked = look_again(to.core_conflicts, to.publish, rest_s=rest_s, limit=_CONFLICTS_PER_RUN)
     return counts | looked
-
-
-def retry(wanted: dict[str, Any] | None, to: Clients) -> dict[str, Any]:
-    """Replay what a person wants, or without a wish what is due."""
-    uid = (wanted or {}).pop("uid", None)
-    keys = None if uid is None else entities_of(uid, to)
-    chosen = Filter(due=True) if wanted is None else Filter(**wanted, keys=keys)
-    counts = replay(
-        chosen,
-        replays=to.core_replays,
-        publish=to.publish,
-        relays={
-            "relay_core_outbox": to.core_outbox,
-            "relay_supabase_outbox": to.supabase_outbox,
-        },
-        per_run=settings.positive("REPLAYS_PER_RUN", 1000),
-        per_second=settings.positive("REPLAYS_PER_SECOND", 100),
-    )
-    if counts["retried"]:
-        log.event("replayed", step="retry_failed", count=counts["retried"], left=counts["failed"])
-    return counts
 
 
 def read_filter(body: bytes) -> dict[str, Any] | None:

@@ -33,6 +33,8 @@ from shared.remedies import find
 
 DONE, WAITS, USAGE, BUDGET, UNREACHABLE, UNKNOWN, INTERRUPTED = 0, 1, 2, 3, 4, 5, 130
 
+_PIPE_COLUMNS = 200
+
 Json = Annotated[bool, typer.Option("--json", help="Answer in JSON.")]
 
 
@@ -90,7 +92,8 @@ def show(answer: Answer, *, as_json: bool, out: Any) -> None:
         out.write(json.dumps(plain(answer.data), default=str) + "\n")
         out.flush()
         return
-    console = Console(file=out, soft_wrap=True)
+    wide = None if out.isatty() else _PIPE_COLUMNS  # a table must not lose columns in a pipe
+    console = Console(file=out, soft_wrap=True, width=wide)
     for part in answer.shown:
         console.print(part, highlight=False)
 

@@ -79,7 +79,7 @@ def core(to: Clients) -> list[Finding]:
 def supabase(to: Clients) -> list[Finding]:
     """Ask Supabase for its outbox, which takes our schema and the service role."""
     found = SupabaseStatus(to.supabase).outbox()
-    said = f"answers; {found.documents} uploads, {found.unsent} unannounced"
+    said = f"answers; {found.documents} documents, {found.unsent} unannounced"
     return [Finding("supabase", "ok", said)]
 
 

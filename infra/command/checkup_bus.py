@@ -31,7 +31,8 @@ def push_subscriptions(_: Clients) -> list[Finding]:
         raise TransientError("pubsub_unreachable") from None
     steps = catalog.load().steps()
     wrong = [finding for step in steps if (finding := _judge(step, found))]
-    silent = {host for given in found.values() if (host := _silent(given))}
+    ours = [found[name] for step in steps if (name := step.name.replace("_", "-")) in found]
+    silent = {host for given in ours if (host := _silent(given))}
     wrong += [
         Finding("push endpoint", "wrong", f"nothing answers at {host}", "see that it is deployed")
         for host in sorted(silent)

@@ -45,6 +45,6 @@ def _journal(rows: tuple[dict[str, Any], ...]) -> Table:
     table = Table("at", "step", "state", "code", "version", "revision", box=None,
                   header_style="dim")  # fmt: skip
     for row in rows:
-        table.add_row(str(row["at"])[:19], row["step"], row["state"], row["code"],
-                      str(row["version"]), row["revision"])  # fmt: skip
+        table.add_row(str(row["at"])[:19], row["step"], row["state"], row["error_code"],
+                      str(row["source_version"]), row["revision"])  # fmt: skip
     return table

@@ -31,7 +31,9 @@ def patient(any_id: Id, logs: Annotated[int, typer.Option(min=1)] = 20) -> Answe
         documents.add_row(row["id"], row["origin"], str(row["in_core"]), str(row["chunks"]))
     history = Table("at", "step", "kind", "state", "code", box=None, header_style="dim")
     for row in found.sync_logs:
-        history.add_row(str(row["at"])[:19], row["step"], row["kind"], row["state"], row["code"])
+        history.add_row(
+            str(row["at"])[:19], row["step"], row["kind"], row["state"], row["error_code"]
+        )
     said += [documents] if found.supabase_documents else []
     said += [history]
     said += [f"stuck in {r['step']}: {r['code']}; {r['remedy']}" for r in found.stuck]

@@ -36,7 +36,7 @@ def view(found: Status) -> RenderableType:
 def counts(found: Status) -> str:
     """Return the counts in a line."""
     return (
-        f"{found.postgres_users} users, {found.supabase_documents} uploads,"
+        f"{found.postgres_users} users, {found.supabase_documents} documents in Supabase,"
         f" {found.pending_syncs} pending, {found.failed_syncs} parked, {found.conflicts} conflicts"
     )
 

@@ -58,8 +58,8 @@ begin
     where p.pronamespace = 'sync'::regnamespace and p.proname = any (array[
       'announce_again', 'announce_page', 'claim_conflicts', 'claim_outbox', 'claim_replays',
       'deleted_page', 'digest_count', 'digest_page', 'digest_rows', 'measure', 'moving_entities',
-      'patient_entities', 'purge_outbox', 'record', 'settle_outbox', 'standing', 'touch_canary',
-      'unlink_notifications'])
+      'note_announced', 'patient_entities', 'purge_outbox', 'record', 'settle_outbox', 'standing',
+      'touch_canary', 'unlink_notifications'])
   loop
     execute format('alter function %s security definer', called.name);
   end loop;
@@ -112,8 +112,8 @@ grant select on users, patients, doctors, appointments, prescriptions, documents
   to healbridge_notices;
 grant select, insert, update on notifications, sync.told, sync.notifications to healbridge_notices;
 
-grant execute on function sync.claim_outbox, sync.settle_outbox, sync.purge_outbox
-  to healbridge_relay;
+grant execute on function sync.claim_outbox, sync.settle_outbox, sync.purge_outbox,
+  sync.note_announced to healbridge_relay;
 
 -- Repair compares by digests and announces; what it finds it cannot change.
 grant select, insert, update on sync.reconcile_runs, sync.findings, sync.canary, sync.resyncs

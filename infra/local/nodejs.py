@@ -1,4 +1,4 @@
-"""Find Node.js and install the pinned Firebase CLI next to this file, once."""
+"""Find Node.js and install pinned npm packages next to this file, each once."""
 
 from __future__ import annotations
 
@@ -76,9 +76,19 @@ def firebase_cli() -> list[str]:
     Raises:
         ToolMissingError: it is not installed and npm could not install it.
     """
+    installed(PROJECT, "the Firebase CLI", "about a minute, 240 MB")
     cli = PROJECT / "node_modules" / "firebase-tools" / "lib" / "bin" / "firebase.js"
-    lock_file = PROJECT / "package-lock.json"
-    stamp = PROJECT / "node_modules" / ".installed-lock"
+    return [str(node().executable), f"--require={PROJECT / 'preload.cjs'}", str(cli)]
+
+
+def installed(project: Path, what: str, cost: str) -> Path:
+    """Install what a project's lock file names, if it is not there; return its node_modules.
+
+    Raises:
+        ToolMissingError: npm could not install it.
+    """
+    lock_file = project / "package-lock.json"
+    stamp = project / "node_modules" / ".installed-lock"
     wanted = hashlib.sha256(lock_file.read_bytes()).hexdigest()
     if not _is_stamped(stamp, wanted):
         # An advisory lock on an open file: the kernel drops it with its last holder, however that
@@ -86,34 +96,34 @@ def firebase_cli() -> list[str]:
         with lock_file.open("rb") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if not _is_stamped(stamp, wanted):
-                _install(lock.fileno())
+                _install(project, what, cost, lock.fileno())
                 # Last, so that an interrupted installation is done again (npm empties the folder).
                 stamp.write_text(wanted)
-    return [str(node().executable), f"--require={PROJECT / 'preload.cjs'}", str(cli)]
+    return stamp.parent
 
 
 def _is_stamped(stamp: Path, wanted: str) -> bool:
     return stamp.exists() and stamp.read_text() == wanted
 
 
-def _install(lock: int) -> None:
-    if not os.access(PROJECT, os.W_OK):
+def _install(project: Path, what: str, cost: str, lock: int) -> None:
+    if not os.access(project, os.W_OK):
         raise ToolMissingError(
-            "the Firebase CLI is not installed, and this user may not write to "
-            "infra/local/node: run the local stack once as the owner of this checkout."
+            f"{what} is not installed, and this user may not write to infra/local/{project.name}:"
+            " run this once as the owner of this checkout."
         )
-    say("installing the Firebase CLI with npm (once, about a minute, 240 MB)")
-    # No install scripts: none of the emulators used here needs one, and they run foreign code.
+    say(f"installing {what} with npm (once, {cost})")
+    # No install scripts: nothing that is used here needs one, and they run foreign code.
     flags = ("--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier")
     path = f"{node().executable.parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
     code = run_guarded(
         [*node().npm, "ci", *flags],
         env={**os.environ, "PATH": path},
-        cwd=PROJECT,
+        cwd=project,
         keep_open=(lock,),
     )
     if code != 0:
         raise ToolMissingError(
-            f"npm could not install the Firebase CLI (exit code {code}, its own words are above). "
-            "It needs the npm registry once; check the network or npm's `registry` setting."
+            f"npm could not install {what} (exit code {code}, its own words are above). It needs"
+            " the npm registry once; check the network or npm's `registry` setting."
         )

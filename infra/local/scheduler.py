@@ -12,6 +12,8 @@ import threading
 import urllib.request
 from collections.abc import Mapping
 
+from shared.catalog import minutes
+
 
 class Scheduler:
     """Calls functions of the step host until stopped."""
@@ -41,13 +43,3 @@ class Scheduler:
             # A host that is being restarted or a function that refuses: the next call comes soon.
             with contextlib.suppress(OSError):
                 urllib.request.urlopen(request, timeout=60).close()  # noqa: S310 - as above
-
-
-def minutes(cron: str) -> int:
-    """Return the period of a cron expression: every n minutes, hourly, or else daily."""
-    minute, hour = cron.split()[:2]
-    if minute == "*":
-        return 1
-    if minute.startswith("*/"):
-        return int(minute[2:])
-    return 60 if hour == "*" else 24 * 60

@@ -27,6 +27,8 @@ select (select sync.record(%(step)s, %(trace)s, %(revision)s, %(outcomes)s)) as 
         where b.version > o.version) as moved
 """
 
+_ANNOUNCED = "select sync.note_announced(%(step)s, %(trace)s, %(revision)s, %(refs)s)"
+
 # Those of parked ones too: of two messages about one entity, each becomes a dead letter.
 _LAST_CODES = """
 select key, error_code from sync.ledger
@@ -61,6 +63,11 @@ class Ledger:
         source moved since it was read, a racing step may have been overwritten, so read again.
         """
         return self._core.write(_RECORD_AND_RECHECK, parameters(batch, outcomes))[0]["moved"]
+
+    def announced(self, batch: Batch) -> None:
+        """Note in the journal that a caller announced entities: their trace is known from then."""
+        rows = [{"kind": ref.kind, "key": ref.key} for ref in batch.refs]
+        self._core.write(_ANNOUNCED, context(batch) | {"refs": Jsonb(rows)})
 
     def last_codes(self, step: str, kind: str, keys: Sequence[str]) -> dict[str, str]:
         """Return why each of these entities was last refused or parked in a step."""

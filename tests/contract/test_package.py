@@ -25,7 +25,9 @@ def test_the_archive_holds_the_functions_and_none_of_the_local_stack(tmp_path: P
         "functions", "main.py", "requirements.txt", "shared",
     }  # fmt: skip
     assert "shared/catalog.json" in names
-    assert {Path(name).suffix for name in names} == {".py", ".json", ".txt"}
+    assert {Path(name).suffix for name in names} == {
+        ".py", ".json", ".txt", ".html", ".css", ".js",
+    }  # fmt: skip
 
 
 def test_every_entry_point_is_found_in_the_unpacked_archive(tmp_path: Path) -> None:

@@ -6,8 +6,8 @@ from typing import Any
 
 import psycopg
 
-from infra.local.scheduler import minutes
 from shared import catalog
+from shared.catalog import minutes
 from shared.projections import PROJECTIONS
 
 FUNCTIONS = catalog.load().functions
@@ -16,6 +16,7 @@ FUNCTIONS = catalog.load().functions
 def test_replays_may_publish_to_the_topic_of_every_step() -> None:
     topics = {step.topic for step in catalog.load().steps()} - {"dead-letter"}
     assert set(FUNCTIONS["retry_failed"].emits) == topics
+    assert set(FUNCTIONS["sync_status"].emits) == topics
 
 
 def test_each_relay_may_publish_what_its_place_announces() -> None:

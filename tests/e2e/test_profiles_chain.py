@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from datetime import date
@@ -118,14 +119,15 @@ def test_a_conflict_is_listed_and_decided_from_the_command_line(running: Running
     )
     number = str(row["id"])
 
-    listed = run_conflicts(running, "list")
-    line = f"{number}\tuser {uid}\tphone is held by desk-1\t(store_user)"
-    assert line in listed.stdout.splitlines(), listed.stderr
+    listed = run_conflicts(running, "list", "--json")
+    (found,) = [c for c in json.loads(listed.stdout)["open"] if c["key"] == uid]
+    assert listed.returncode == 1
+    assert (found["id"], found["field"], found["other"]) == (row["id"], "phone", "desk-1")
 
     given = run_conflicts(running, "decide", number, "give_to_this", "--operator", "e2e")
     assert given.returncode == 0, given.stderr
-    found = eventually(lambda: mirror(running, uid))
-    assert found["phone"] == "919811900007"
+    held = eventually(lambda: mirror(running, uid))
+    assert held["phone"] == "919811900007"
     (closed,) = running.core("select * from sync.conflicts where id = %s", row["id"])
     assert (closed["resolution"], closed["decided_by"]) == ("give_to_this", "e2e")
 

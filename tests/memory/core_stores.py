@@ -10,7 +10,7 @@ from shared.events import Ref
 from shared.models import OpenConflict, Prescription
 from shared.outcomes import Outcome
 from shared.revocation import is_revoked, summary_of
-from tests.memory.core import MemoryCore, Row, digits
+from tests.memory.core import JournalRow, MemoryCore, Row, digits
 
 if TYPE_CHECKING:
     from shared.runner import Batch
@@ -36,6 +36,15 @@ class MemoryLedger:
             self._core.record(batch.step, batch.traceparent, outcomes)
             now = {o.ref: self._core.outbox.version(o.ref.kind, o.ref.key) for o in outcomes}
             return {ref.key: version for ref, version in now.items() if version > ref.version}
+
+    def announced(self, batch: Batch) -> None:
+        """Note in the journal that a caller announced entities."""
+        with self._core.effect("ledger.announced"):
+            trace = batch.traceparent[3:35]
+            self._core.journal_rows += [
+                JournalRow(ref.kind, ref.key, batch.step, 0, "announced", None, trace)
+                for ref in batch.refs
+            ]
 
     def last_codes(self, step: str, kind: str, keys: Sequence[str]) -> dict[str, str]:
         """Return why each of these entities was last refused or parked in a step."""

@@ -117,6 +117,14 @@ end $$;
 create trigger follow after insert on sync.journal
   referencing new table as written for each statement execute function sync.follow();
 
+-- Note that somebody who calls us announced these entities: [{kind, key}].
+create function sync.note_announced(p_step text, p_trace text, p_revision text, p_refs jsonb)
+returns void language sql set search_path = '' as $$
+  insert into sync.journal (kind, key, step, source_version, state, trace_id, revision)
+  select kind, key, p_step, 0, 'announced', p_trace, p_revision
+  from jsonb_to_recordset(p_refs) as r(kind text, key text)
+$$;
+
 -- How many users the backend has.
 create function sync.tally_users() returns trigger
 language plpgsql security definer set search_path = '' as $$
