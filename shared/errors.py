@@ -76,6 +76,15 @@ class SettingMissingError(TransientError):
         )
 
 
+def unreadable(error: BaseException) -> bool:
+    """
+    Tell whether Python's JSON gave up on a value that a database holds: an integer of more than
+    4,300 digits (jsonb prints 1e5000 in full), or nesting beyond the stack. JSON that is broken is
+    another matter: an answer that was cut short is complete the next time.
+    """
+    return type(error) is ValueError or isinstance(error, RecursionError)
+
+
 def where(error: BaseException) -> str | None:
     """
     Return module:line of our innermost frame that an error passed through. With its class that is

@@ -32,6 +32,9 @@ EXACT = {
     "document_type_unknown": _SOURCE + "The document's type is none of prescription, lab, report.",
     "structured_json_unreadable": _SOURCE + "The document's structured_json cannot be read.",
     "doctor_name_missing": _SOURCE + "The doctor's profile has no name, and core requires one.",
+    "supabase_value_unreadable": _SOURCE
+    + "A number of its JSON is too long, or it nests too deep.",
+    "core_value_unreadable": _SOURCE + "A number of its JSON is too long, or it nests too deep.",
     "doctor_name_unreadable": _SOURCE + "The name in the doctor's profile is not text.",
     "uid_not_a_folder": "The account's uid cannot be a folder in Storage: have the account made"
     " anew under a uid without slash and dots.",

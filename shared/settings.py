@@ -30,6 +30,8 @@ CALLED_BY             the account that may call this function (required on Cloud
 GOOGLE_KEYS_URL       optional: where the keys of OIDC tokens are fetched
 FIREBASE_KEYS_URL     optional: where the keys of Firebase's tokens are fetched
 OUTBOX_RETENTION_DAYS optional: deleted entities' outbox rows are kept so long, default 30
+HISTORY_RETENTION_DAYS optional: working notes about what is past are kept so long, default 90
+JOURNAL_RETENTION_DAYS optional: the audit trail is kept so long, default 2200, at least 365
 ERASURE_QUIET_S       optional: an erasure is certified so many seconds after its order, default
                       600: longer than any step runs
 REPLAYS_PER_RUN       optional: parked entities that one run of retry_failed replays, default 1000
@@ -85,14 +87,27 @@ def outbox_retention_days() -> int:
     return positive("OUTBOX_RETENTION_DAYS", 30)
 
 
+def history_retention_days() -> int:
+    """
+    Return after how many days working notes are forgotten: longer than a message can wait (7 days)
+    and lie as a dead letter (31), or one that comes late would be taken for new.
+    """
+    return positive("HISTORY_RETENTION_DAYS", 90, least=39)
+
+
+def journal_retention_days() -> int:
+    """Return after how many days the audit trail is forgotten: docs/decisions/0113."""
+    return positive("JOURNAL_RETENTION_DAYS", 2200, least=365)
+
+
 def erasure_quiet_s() -> int:
     """Return for how long after an erasure's order a step that was running may still write."""
     return positive("ERASURE_QUIET_S", 600)
 
 
-def positive(name: str, default: int) -> int:
-    """Return a whole number above zero, or raise SettingMissingError naming the setting."""
+def positive(name: str, default: int, *, least: int = 1) -> int:
+    """Return a whole number of at least one, or raise SettingMissingError naming the setting."""
     text = optional(name, str(default))
-    if not text.isascii() or not text.isdigit() or not int(text):
+    if not text.isascii() or not text.isdigit() or int(text) < least:
         raise SettingMissingError(name)
     return int(text)

@@ -16,7 +16,13 @@ from psycopg.rows import dict_row
 from psycopg_pool import ConnectionPool
 
 from shared import settings, tracing
-from shared.errors import ContendedError, PermanentError, SyncError, TransientError
+from shared.errors import (
+    ContendedError,
+    PermanentError,
+    SyncError,
+    TransientError,
+    unreadable,
+)
 from shared.tombstones import ERASED
 
 if TYPE_CHECKING:
@@ -89,6 +95,10 @@ def translated(statement: str) -> Generator[None]:
             yield
         except Error as error:
             raise _translate(error) from None
+        except (ValueError, RecursionError) as error:
+            if not unreadable(error):
+                raise
+            raise PermanentError("core_value_unreadable") from None
 
 
 def _translate(error: Error) -> SyncError:

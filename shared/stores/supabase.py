@@ -7,6 +7,7 @@ over. The client's own retries are off: Pub/Sub redelivers, nobody else retries.
 
 from __future__ import annotations
 
+import json
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
 
@@ -17,7 +18,13 @@ from supabase.lib.client_options import SyncClientOptions
 from supabase_auth.errors import AuthApiError, AuthError, AuthRetryableError
 
 from shared import settings, tracing
-from shared.errors import ContendedError, PermanentError, SyncError, TransientError
+from shared.errors import (
+    ContendedError,
+    PermanentError,
+    SyncError,
+    TransientError,
+    unreadable,
+)
 from shared.tombstones import ERASED
 
 if TYPE_CHECKING:
@@ -45,8 +52,10 @@ class Supabase:
     def select(self, table: str, columns: str, ids: list[str]) -> list[dict[str, Any]]:
         """Return the rows of a table whose `id` is among the given ones."""
         with translated("supabase", "SELECT", table):
-            answer = self._client.table(table).select(columns).in_("id", ids).execute()
-        return cast("list[dict[str, Any]]", answer.data)
+            rows: Any = self._client.table(table).select(columns).in_("id", ids).execute().data
+            if isinstance(rows, str):
+                json.loads(rows)  # the client hides why it could not read the answer: raise that
+        return cast("list[dict[str, Any]]", rows)
 
     def create_user(self, attributes: dict[str, Any]) -> None:
         """Create an auth user under the id in `attributes`."""
@@ -85,6 +94,12 @@ def _ours() -> Generator[None]:
         raise _rest_error(str(error.code or "")) from None
     except httpx.HTTPError:
         raise TransientError("supabase_unreachable") from None
+    except (ValueError, RecursionError) as error:
+        if isinstance(error, json.JSONDecodeError):
+            raise TransientError("supabase_answer_broken") from None
+        if not unreadable(error):
+            raise
+        raise PermanentError("supabase_value_unreadable") from None
 
 
 def _rest_error(code: str) -> SyncError:

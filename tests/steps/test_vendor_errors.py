@@ -133,6 +133,24 @@ def test_of_a_gateway_in_front_of_supabase_is_waited_for(
         client.call("any", {"p": PLANTED})
 
 
+@pytest.mark.parametrize("call", ["select", "call"])
+@pytest.mark.parametrize("value", ["9" * 5000, "[" * 5000 + "]" * 5000], ids=["digits", "depth"])
+def test_of_supabase_a_value_that_python_cannot_read_parks_the_entity(
+    answering: Answers, caplog: pytest.LogCaptureFixture, call: str, value: str
+) -> None:
+    url = answering(200, f'[{{"id": "{PLANTED}", "structured_json": {value}}}]')
+    with supabase(url) as client, becomes(PermanentError, "supabase_value_unreadable", caplog):
+        client.select("documents", "*", ["any"]) if call == "select" else client.call("any", {})
+
+
+def test_of_supabase_rows_that_were_cut_short_are_asked_for_again(
+    answering: Answers, caplog: pytest.LogCaptureFixture
+) -> None:
+    url = answering(200, f'[{{"id": "{PLANTED}", "structured_json"')
+    with supabase(url) as client, becomes(TransientError, "supabase_answer_broken", caplog):
+        client.select("documents", "*", ["any"])
+
+
 AUTH: list[tuple[str, int, str, type[SyncError]]] = [
     ("a user without contact is parked", 400, "validation_failed", PermanentError),
     ("a body that is no JSON is parked", 400, "bad_json", PermanentError),
