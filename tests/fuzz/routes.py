@@ -29,7 +29,7 @@ _PRODUCT = ("/supabase/document-processed", "/firebase/user-created")
 
 def _request(path: str, body: bytes, headers: Mapping[str, str], **given: Any) -> Request:
     builder = EnvironBuilder(
-        path, data=body, headers=dict(headers), content_type="application/json", **given
+        path, data=body, headers=list(headers.items()), content_type="application/json", **given
     )
     return Request(builder.get_environ())
 
