@@ -70,7 +70,7 @@ def _things(patient: str, doctor: str) -> dict[str, str]:
 def _put(emulators: Emulators, path: str, uids: dict[str, str]) -> None:
     """Write a document anew; a doctor's by core's id tells whose sign-in that is."""
     fields = KEPT | ({"uid": uids["doctor"]} if path == "doctors/doctor-1" else {})
-    assert emulators.patch(path, OWNER, **fields) == ALLOWED
+    assert emulators.patch(path, OWNER, "", **fields) == ALLOWED
 
 
 def _may(emulators: Emulators, path: str, token: str | None, uids: dict[str, str]) -> str:
