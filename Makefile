@@ -28,8 +28,8 @@ test: check ## Lint, types and all tests
 chaos: setup ## Play random histories of faults and see that all laws hold (SEEDS=10000 START=1)
 	@$(VENV)/python -m tests.simulation --seeds $(SEEDS) --start $(START)
 
-hammer: setup ## Kill processes of a local stack while data flows; nothing may be lost (ROUNDS=50)
-	@$(VENV)/python -m infra.local.hammer --rounds $(ROUNDS)
+hammer: setup ## Kill processes while data flows (ROUNDS=50), or stop each store (PAUSE=60 seconds)
+	@$(VENV)/python -m infra.local.hammer --rounds $(ROUNDS) $(if $(PAUSE),--pause $(PAUSE))
 
 bench: setup ## Measure beside floors (QUICK=1: only see that it works; STORE=1: keep to compare with)
 	@$(VENV)/python -m tests.bench $(if $(QUICK),--quick) $(if $(STORE),--store)

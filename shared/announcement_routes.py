@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from shared import log, page, settings, webhook
-from shared.events import Event, Ref, new_traceparent
+from shared import log, page, settings, tracing, webhook
+from shared.events import Event, Ref
 from shared.routes import Parameter, Route
 from shared.runner import Batch
 
@@ -41,10 +41,10 @@ def _signed(request: Request, body: bytes) -> dict[str, str]:
 
 
 def _announce(to: Clients, topic: str, ref: Ref) -> Announced:
-    event = Event(topic, (ref,), new_traceparent())
+    event = Event(topic, (ref,), tracing.continued())
     to.ledger.announced(Batch(NAME, event.refs, event.traceparent))
     to.publish([event])
-    log.event("announced", step=NAME, topic=topic, trace_id=event.trace_id)
+    log.event("announced", step=NAME, topic=topic)
     return Announced(event.trace_id)
 
 

@@ -173,6 +173,7 @@ class Paper:
     digest: str
     created_at: datetime
     version: int
+    revoked: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,8 @@ Tell patients what is new: a note in the inbox, and a push to their devices.
 claim    core says what differs from what the patient was told, and keeps a row for it
 inbox    the note is laid into the patient's inbox; it is there even if no push ever arrives
 push     to every device that does not have it yet, if the patient consents
+withdraw notes of what was deleted or revoked stay, and lead nowhere any more; one that is still to
+         be laid is laid here without its link, so whoever is about to comes too late
 settle   core keeps how far it got, together with the backend's row and the ledger
 
 A crash anywhere is taken up by the redelivery of the same message, at the claim it left open.
@@ -11,7 +13,7 @@ A crash anywhere is taken up by the redelivery of the same message, at the claim
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -35,6 +37,8 @@ class Notifications(Protocol):
 
     def claim(self, batch: Batch, kind: str, news: Sequence[News]) -> list[Claim]: ...
 
+    def withdraw(self, kind: str, versions: Mapping[str, int]) -> list[Claim]: ...
+
     def settle(
         self, batch: Batch, kind: str, deliveries: Sequence[Delivery], outcomes: Sequence[Outcome]
     ) -> None: ...
@@ -46,6 +50,8 @@ class Inboxes(Protocol):
     def look_up(self, notes: Sequence[Note]) -> dict[str, Recipient]: ...
 
     def put(self, notes: Sequence[Note]) -> None: ...
+
+    def unlink(self, notes: Sequence[Note], due: Collection[str]) -> None: ...
 
     def forget(self, recipient: Recipient, dead: Sequence[str]) -> None: ...
 
@@ -80,17 +86,21 @@ def notify(
     inboxes: Inboxes,
     messaging: Messaging,
     namespace: UUID,
+    withdrawn: Mapping[str, int] | None = None,
 ) -> Outcomes:
     """
     Tell the patients of a batch's entities what is new of them, each once. A canary is told
-    nothing, and leaves no claim and no row among the backend's notifications.
+    nothing, and leaves no claim and no row among the backend's notifications. What was told of
+    entities that are `withdrawn`, at these versions or before, leads to them no more.
     """
     canaries = [item for item in news if is_canary(item.uid)]
     untold = [done(Ref(kind, item.key, item.version), code="canary") for item in canaries]
     news = [item for item in news if item not in canaries]
+    claims = notifications.claim(batch, kind, news) if news else []
+    if withdrawn:
+        _withdraw(kind, notifications.withdraw(kind, withdrawn), inboxes, namespace)
     if not news:
         return Outcomes(unrecorded=untold)
-    claims = notifications.claim(batch, kind, news)
     mine = {
         ids.notification_id(namespace, kind, claim.key, claim.version): claim
         for claim in claims
@@ -101,6 +111,17 @@ def notify(
     outcomes = [_outcome(kind, item, deliveries, held) for item in news]
     notifications.settle(batch, kind, deliveries, outcomes)
     return Outcomes(recorded=outcomes, unrecorded=untold)
+
+
+def _withdraw(kind: str, claims: Sequence[Claim], inboxes: Inboxes, namespace: UUID) -> None:
+    """After the claim: no older news of these entities can be claimed any more."""
+    told = {ids.notification_id(namespace, kind, c.key, c.version): c for c in claims}
+    if told:
+        notes = [
+            Note(at, claim.uid, f"{kind}_{claim.what}", kind, None, claim.created_at)
+            for at, claim in told.items()
+        ]
+        inboxes.unlink(notes, {at for at, claim in told.items() if claim.held})
 
 
 def _deliver(

@@ -4,7 +4,7 @@ What became of each entity of a batch.
 state     meaning                                               then
 done      the target agrees with the source                     forwarded
 conflict  written as far as possible, a person must decide       forwarded
-gone      the source no longer exists, nothing left to do        not forwarded
+gone      the source no longer exists, or holds no more          not forwarded, unless passed on
 parked    can never work as it is; code says why                 not forwarded
 retrying  not yet; code says why                                 refused, redelivered
 """
@@ -39,6 +39,8 @@ class Outcome:
     retry_after: float | None = None
     exhausted: bool = False  # parked because its deliveries ran out, not because it can never work
     at: str | None = field(default=None, compare=False)  # where an unknown error came from; to log
+    # Gone, and forwarded all the same: the next step has something to take away.
+    passed_on: bool = field(default=False, compare=False)
     digest: int | None = None  # hash64 of what was written, for reconciliation
 
 

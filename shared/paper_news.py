@@ -1,4 +1,4 @@
-"""What a patient is told of a document or a prescription: that it is there, and that it changed."""
+"""What a patient is told of a document or a prescription: that it is there, changed, revoked."""
 
 from __future__ import annotations
 
@@ -23,6 +23,12 @@ def news_of(papers: Mapping[str, Paper], now: datetime) -> list[News]:
     return [_news(paper, paper.uid, now) for paper in papers.values() if paper.uid is not None]
 
 
+def withdrawn(batch: Batch, papers: Mapping[str, Paper]) -> dict[str, int]:
+    """Return which papers hold no more, deleted or revoked, and since which version."""
+    gone_at = {ref.key: ref.version for ref in batch.refs if ref.key not in papers}
+    return gone_at | {paper.id: paper.version for paper in papers.values() if paper.revoked}
+
+
 def untold(batch: Batch, papers: Mapping[str, Paper]) -> list[Outcome]:
     """Return the outcomes of those that nobody is told of."""
     return [_untold(ref, papers.get(ref.key)) for ref in batch.refs if not _uid(papers, ref)]
@@ -33,9 +39,9 @@ def _news(paper: Paper, uid: str, now: datetime) -> News:
         key=paper.id,
         version=paper.version,
         uid=uid,
-        state=paper.digest,
-        first="new" if now - paper.created_at <= _NEW_FOR else None,
-        later="changed",
+        state="revoked" if paper.revoked else paper.digest,
+        first="new" if now - paper.created_at <= _NEW_FOR and not paper.revoked else None,
+        later="revoked" if paper.revoked else "changed",
         appointment_id=paper.appointment_id,
     )
 

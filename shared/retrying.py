@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def retry(wanted: dict[str, Any] | None, to: Clients) -> dict[str, int]:
     """
-    Replay what a person wants ({"step", "code", "kind", "older_s", "uid", "key"}, each optional),
+    Replay what a person wants ({"step", "code", "kind", "older_s", "uid"}, each optional),
     or without a wish what is due. Return {"retried", "failed"}: delivered once more, and still
     parked as before.
     """
@@ -37,9 +37,7 @@ def retry(wanted: dict[str, Any] | None, to: Clients) -> dict[str, int]:
 
 
 def _filter(wanted: dict[str, Any], to: Clients) -> Filter:
-    """A key alone names an entity together with the kind; a uid stands for all of a patient's."""
-    uid, key = wanted.pop("uid", None), wanted.pop("key", None)
+    """A uid stands for all entities of a patient."""
+    uid = wanted.pop("uid", None)
     keys = None if uid is None else entities_of(uid, to)
-    if key is not None:
-        keys = ((wanted["kind"], key),)
     return Filter(**wanted, keys=keys)

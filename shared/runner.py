@@ -63,7 +63,7 @@ class Runner:
         """
         outcomes = self._attempt(event, event.refs)
         waiting = with_state(outcomes, "retrying")
-        forward = tuple(o.ref for o in outcomes if o.state in FORWARDED)
+        forward = tuple(o.ref for o in outcomes if o.state in FORWARDED or o.passed_on)
         out = [e for topic in self.emits for e in events(topic, forward, event.traceparent)]
         if waiting and len(waiting) < len(outcomes):
             out += self._later(event, waiting)

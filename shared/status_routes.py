@@ -122,8 +122,6 @@ def _map(_: Clients, __: Mapping[str, Any], ___: Request) -> ChainMap:
 
 
 def _replay(to: Clients, given: Mapping[str, Any], _: Request) -> Replayed:
-    if "key" in given and "kind" not in given:
-        raise RequestError(422, "kind", "`kind` must be given with `key`")
     return Replayed(**retry(dict(given), to))
 
 
@@ -202,13 +200,13 @@ def _filters(where: str) -> tuple[Parameter, ...]:
         Parameter("step", _NAME, "only of this step", where),
         Parameter("kind", _NAME, "only this kind of entity", where),
         Parameter("code", _NAME, "only with this reason", where),
-        Parameter("key", _text(KEY), "only this entity", where),
     )
 
 
 _ANY_PATIENT = Parameter(
     "id", _text(KEY), "Firebase uid, core user id or core patient id", "path", required=True
 )
+_KEY = Parameter("key", _text(KEY), "only this entity")
 _LIMIT = Parameter("limit", {"type": "integer", "minimum": 1, "maximum": 500}, "at most so many")
 _STATE = Parameter("state", {"type": "string", "enum": list(STATES)}, "only in this state")
 _THINGS = {"type": "string", "enum": [*lineage.ENTITIES, *lineage.DERIVED]}
@@ -217,7 +215,7 @@ _TRACE_ID = _text("[0-9a-f]{32}", 32)
 OPERATOR_ROUTES: tuple[Route, ...] = (
     Route("GET", "/api/sync/status", "How the whole stands, and why", _status, Status),
     Route("GET", "/api/sync/stuck", "What is not done, why, and what to do", _stuck, StuckItems,
-          (_STATE, *_filters("query"), _LIMIT)),
+          (_STATE, *_filters("query"), _KEY, _LIMIT)),
     Route("GET", "/api/sync/patient/{id}", "One patient's standing in the three stores", _patient,
           PatientStatus, (_ANY_PATIENT,), unknown="no store knows this patient"),
     Route("GET", "/api/sync/lineage/{what}/{id}", "Where a thing came from and what became of it",

@@ -3,7 +3,7 @@ Tell a patient that an uploaded document has been read, or reads differently now
 
 On:         document-stored
 Does:       compares what the document says with what the patient was told; lays a note into the
-            inbox and pushes to the patient's devices
+            inbox and pushes to the patient's devices. Notes of a deleted document lose their link
 Emits:      nothing, the chain's end
 Safe twice: a piece of news is claimed once, under the version it came with; a push that is sent
             again replaces itself on the device
@@ -21,7 +21,7 @@ from shared import settings
 from shared.models import Paper
 from shared.notifying import Inboxes, Messaging, Notifications, notify
 from shared.outcomes import Outcomes
-from shared.paper_news import news_of, untold
+from shared.paper_news import news_of, untold, withdrawn
 from shared.runtime import step
 
 if TYPE_CHECKING:
@@ -57,6 +57,7 @@ def notify_documents(
         inboxes=inboxes,
         messaging=messaging,
         namespace=namespace,
+        withdrawn=withdrawn(batch, found),
     )
     return Outcomes(told.recorded, [*told.unrecorded, *untold(batch, found)])
 

@@ -5,7 +5,7 @@ On:         document-changed
 Does:       reads the documents from Supabase; writes `documents` (same id, core's patient id) and
             the whole set of `medications`, as one statement; a deleted document goes with its
             medications, the links of what told of it, and its file in Storage
-Emits:      document-stored
+Emits:      document-stored, also for what was deleted: notes in inboxes lead to it
 Safe twice: deterministic ids, the set is replaced as a whole, guarded by the document's version
 Gives up:   the document can never be stored (type, owner or structured_json unreadable): parked.
             A patient whom core does not know yet is waited for

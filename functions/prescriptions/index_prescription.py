@@ -4,7 +4,7 @@ Make a mirrored prescription searchable.
 On:         prescription-mirrored
 Does:       splits the mirror's text into chunks, embeds those whose text changed, swaps the
             document's chunks as a whole
-Emits:      prescription-indexed; not for a revoked prescription, which must not be announced
+Emits:      prescription-indexed, also for what was revoked or deleted: notes lead to it
 Safe twice: deterministic chunk ids and content hashes; the swap holds the document's row and is
             refused when the document moved since it was read
 Gives up:   the provider refuses the text: parked
@@ -13,6 +13,7 @@ Gives up:   the provider refuses the text: parked
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from shared import ids, settings
@@ -66,9 +67,10 @@ def index_prescriptions(
 
 def _outcome(ref: Ref, source: Prescription | None, became: Became | None) -> Outcome:
     if source is None:
-        return gone(ref)
-    if source.revoked:  # not forwarded: nobody is to be told of it as if it were valid
-        return Outcome(Ref(ref.kind, ref.key, source.version), "gone", "prescription_revoked")
+        return replace(gone(ref), passed_on=True)
+    if source.revoked:
+        ref = Ref(ref.kind, ref.key, source.version)
+        return Outcome(ref, "gone", "prescription_revoked", passed_on=True)
     if isinstance(became, SyncError):
         return failed(ref, became)
     if became == "indexed":

@@ -5,7 +5,7 @@ On:         prescription-pdf-copied
 Does:       writes the document (type prescription, readable text, the summary as structured_json)
             under an id derived from the prescription's, with the copy of its PDF as the file; marks
             a revoked one, which takes it from patient and search; removes a deleted one
-Emits:      prescription-mirrored; not for a revoked prescription, which must not be announced
+Emits:      prescription-mirrored, also for what was revoked or deleted: notes lead to it
 Safe twice: upsert by id, guarded by core's version; the document is marked as core's, so it does
             not come back as an upload; after writing, a source that moved is read again
 Gives up:   never; a patient without a Firebase sign-in has nothing to show it to, and is skipped
@@ -82,11 +82,12 @@ def _mirror(
 
 def _outcome(ref: Ref, source: Prescription | None) -> Outcome:
     if source is None:
-        return gone(ref)
+        return replace(gone(ref), passed_on=True)
     if source.uid is None:
         return Outcome(Ref(ref.kind, ref.key, source.version), "gone", "patient_without_sign_in")
     if source.revoked:
-        return Outcome(Ref(ref.kind, ref.key, source.version), "gone", "prescription_revoked")
+        ref = Ref(ref.kind, ref.key, source.version)
+        return Outcome(ref, "gone", "prescription_revoked", passed_on=True)
     return done(ref, source.version)
 
 

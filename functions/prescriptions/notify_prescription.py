@@ -1,9 +1,10 @@
 """
-Tell a patient that there is a prescription, or that it was changed.
+Tell a patient that there is a prescription, that it was changed, or that it was revoked.
 
 On:         prescription-indexed
 Does:       compares what the prescription says with what the patient was told; lays a note into the
-            inbox and pushes to the patient's devices
+            inbox and pushes to the patient's devices. Notes of a revoked or deleted prescription
+            lose their link
 Emits:      nothing, the chain's end
 Safe twice: a piece of news is claimed once, under the version it came with; a push that is sent
             again replaces itself on the device
@@ -21,7 +22,7 @@ from shared import settings
 from shared.models import Paper
 from shared.notifying import Inboxes, Messaging, Notifications, notify
 from shared.outcomes import Outcomes
-from shared.paper_news import news_of, untold
+from shared.paper_news import news_of, untold, withdrawn
 from shared.runtime import step
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ def notify_prescriptions(
         inboxes=inboxes,
         messaging=messaging,
         namespace=namespace,
+        withdrawn=withdrawn(batch, found),
     )
     return Outcomes(told.recorded, [*told.unrecorded, *untold(batch, found)])
 

@@ -143,6 +143,13 @@ class Process:
         watchdog.end(roots, marker, self.stop_timeout_s)
         child.wait()
 
+    def family(self) -> set[int]:
+        """Return the pids of it and of all it started."""
+        alive = watchdog.processes()
+        row = alive.get(self.pid)
+        roots = {self.pid: watchdog.Root(row.started, self.stop_signal)} if row else {}
+        return watchdog.members(alive, roots, self._marker)
+
     def kill(self) -> None:
         """Kill it alone and at once (SIGKILL), as a crash would."""
         if self._child is not None:

@@ -111,6 +111,10 @@ class Supervisor:
         running = {process.name: process.pid for process in self._processes if process.alive()}
         return running | {"watchdog": self._watchdog.pid}
 
+    def named(self, name: str) -> Process:
+        """Return one of the processes."""
+        return next(process for process in self._processes if process.name == name)
+
     def stop(self) -> None:
         """End everything and delete the run folder; a second call does nothing."""
         with self._lock:

@@ -96,7 +96,7 @@ def end(roots: Mapping[int, Root], marker: str, grace_s: float = GRACE_S) -> Non
     while True:
         alive = processes()
         family = {p: s for p, s in family.items() if p in alive and alive[p].started == s}
-        family |= {p: alive[p].started for p in _members(alive, roots, marker)}
+        family |= {p: alive[p].started for p in members(alive, roots, marker)}
         late = time.monotonic() > deadline
         if not family or time.monotonic() > deadline + KILL_S:
             return
@@ -107,7 +107,8 @@ def end(roots: Mapping[int, Root], marker: str, grace_s: float = GRACE_S) -> Non
         time.sleep(POLL_S)
 
 
-def _members(alive: Mapping[int, Row], roots: Mapping[int, Root], marker: str) -> set[int]:
+def members(alive: Mapping[int, Row], roots: Mapping[int, Root], marker: str) -> set[int]:
+    """Return the pids of the roots and of all that belongs to them or carries `marker`."""
     # A root's pid now worn by a stranger says nothing about anybody.
     ours = {p for p, r in roots.items() if p not in alive or alive[p].started == r.started}
     members = {

@@ -170,7 +170,7 @@ class CoreDocuments:
             | {"documents": Jsonb([{"id": ref.key, "version": ref.version} for ref in refs])},
             lock=[f"document/{ref.key}" for ref in refs],
         )
-        return [Outcome(ref, "gone", "source_deleted") for ref in refs]
+        return [Outcome(ref, "gone", "source_deleted", passed_on=True) for ref in refs]
 
 
 def _document(stored: StoredDocument) -> dict[str, Any]:

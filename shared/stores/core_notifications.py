@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +22,8 @@ _LEASE_S = 120
 
 # News is what differs from what the patient was told, at a newer version. Its claim is held by the
 # message that found it; redeliveries of that message (the same trace) go on with it, others only
-# when its lease has run out. The lock makes two messages for one entity take turns.
+# when its lease has run out. The lock makes two messages for one entity take turns. Of a paper that
+# was deleted since it was read there is no news.
 _CLAIM = """
 with news as (
   select * from jsonb_to_recordset(%(news)s) as n(key text, version bigint, uid text, state text,
@@ -30,7 +31,9 @@ with news as (
 ), fresh as (
   select n.*, case when t.uid = n.uid then t.state else '' end as before
   from news n left join sync.told t on t.kind = %(kind)s and t.key = n.key
-  where t.version is null or t.version < n.version
+  where (t.version is null or t.version < n.version)
+    and (%(kind)s <> 'document' or exists (select from documents d where d.id = n.key))
+    and (%(kind)s <> 'prescription' or exists (select from prescriptions r where r.id = n.key))
 ), told as (
   insert into sync.told as t (kind, key, uid, state, version)
   select %(kind)s, key, uid, state, version from fresh order by key
@@ -66,6 +69,25 @@ where c.kind = %(kind)s and not o.free
 order by key, version
 """
 
+# What was told of these entities leads to them no more, unless they are there again since. A claim
+# that is open is returned as held: its note may not lie in the inbox yet.
+_WITHDRAW = """
+with gone as (
+  select * from jsonb_to_recordset(%(gone)s) as g(key text, version bigint)
+), unlinked as (
+  update notifications n set metadata = n.metadata - 'id'
+  from gone g
+  where n.metadata ->> 'kind' = %(kind)s and n.metadata ->> 'id' = g.key
+    and not exists (select from sync.notifications c
+                    where c.kind = %(kind)s and c.key = g.key and c.version > g.version)
+)
+update sync.notifications c set withdrawn = true
+from gone g
+where c.kind = %(kind)s and c.key = g.key and c.version <= g.version
+returning c.key, c.version, c.what, c.uid, c.appointment_id, c.created_at, c.reached,
+          c.state = 'claimed' as held
+"""
+
 # One statement: the claims' ends, the backend's rows and the ledger. A patient or appointment that
 # is gone meanwhile has no row to hang on, and what was once sent stays sent.
 _SETTLE = """
@@ -84,8 +106,11 @@ with given as (
   select g.id, u.id, a.id, upper(%(kind)s::text || '_' || g.what), 'PUSH',
          case when g.state = 'sent' then now() at time zone 'utc' end,
          case g.state when 'claimed' then 'PENDING' else upper(g.state) end,
-         jsonb_strip_nulls(jsonb_build_object('kind', %(kind)s::text, 'id', g.key, 'code', g.code))
+         jsonb_strip_nulls(jsonb_build_object('kind', %(kind)s::text, 'code', g.code,
+           'id', case when not coalesce(c.withdrawn, false) then g.key end))
   from given g
+  left join sync.notifications c
+    on c.kind = %(kind)s and c.key = g.key and c.version = g.version
   join users u on u.firebase_uid = g.uid
   left join appointments a on a.id = g.appointment_id
   order by g.id
@@ -117,13 +142,24 @@ class CoreNotifications:
         )
         return [_claim(row) for row in rows]
 
+    def withdraw(self, kind: str, versions: Mapping[str, int]) -> list[Claim]:
+        """Unlink what was told of entities at these versions or before; return it, open or not."""
+        rows = self._core.write(
+            _WITHDRAW,
+            {"kind": kind, "gone": Jsonb([{"key": k, "version": v} for k, v in versions.items()])},
+            lock=[f"told/{kind}/{key}" for key in versions],
+        )
+        return sorted((_claim(row) for row in rows), key=lambda claim: (claim.key, claim.version))
+
     def settle(
         self, batch: Batch, kind: str, deliveries: Sequence[Delivery], outcomes: Sequence[Outcome]
     ) -> None:
         """Write how far each claim got, the backend's rows, and the outcomes."""
         rows = [_delivery(delivery) for delivery in deliveries]
         self._core.write(
-            _SETTLE, parameters(batch, outcomes) | {"kind": kind, "deliveries": Jsonb(rows)}
+            _SETTLE,
+            parameters(batch, outcomes) | {"kind": kind, "deliveries": Jsonb(rows)},
+            lock=[f"told/{kind}/{delivery.claim.key}" for delivery in deliveries],
         )
 
 

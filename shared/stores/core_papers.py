@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from shared.models import Paper
@@ -49,12 +50,14 @@ class CorePapers:
         return {row["id"]: _paper(row) for row in self._core.read(_DOCUMENTS, {"ids": list(ids)})}
 
     def prescriptions(self, ids: Sequence[str]) -> dict[str, Paper]:
-        """Return the prescriptions that exist and are not revoked, by id."""
+        """Return the prescriptions that exist, by id."""
         rows = self._core.read(_PRESCRIPTIONS, {"ids": list(ids)})
         return {
-            row["id"]: _paper(row)
+            row["id"]: replace(
+                _paper(row),
+                revoked=is_revoked(row["summary"] or {}, row["status"], row["revoked_at"]),
+            )
             for row in rows
-            if not is_revoked(row["summary"] or {}, row["status"], row["revoked_at"])
         }
 
 

@@ -10,8 +10,8 @@ lock screens' terms, behind the patient's own sign-in.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
@@ -23,13 +23,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """One inbox document: `type` such as appointment_booked, and the entity it is about."""
+    """
+    One inbox document: `type` such as appointment_booked, and the entity it is about; no `key`
+    if it is to lead nowhere.
+    """
 
     id: str
     uid: str
     type: str
     kind: str
-    key: str
+    key: str | None
     created_at: datetime
 
 
@@ -81,6 +84,22 @@ class Inboxes:
         for start in range(0, len(writes), MAX_WRITES):
             self._firestore.commit(writes[start : start + MAX_WRITES])
 
+    def unlink(self, notes: Sequence[Note], due: Collection[str]) -> None:
+        """
+        Take the references out of notes. Those of `due` (ids) that do not lie there yet are laid
+        without one. Raise ContendedError when one changes meanwhile.
+        """
+        found = self._firestore.read([_place(note) for note in notes])
+        writes: list[Write] = []
+        for note in notes:
+            lies = found[_place(note)]
+            if lies.data is None and note.id in due:
+                writes.append(Write(_place(note), _document(replace(note, key=None)), lies))
+            elif lies.data is not None and "reference" in lies.data:
+                writes.append(Write(_place(note), {"reference": REMOVED}, lies))
+        for start in range(0, len(writes), MAX_WRITES):
+            self._firestore.commit(writes[start : start + MAX_WRITES])
+
     def forget(self, recipient: Recipient, dead: Sequence[str]) -> None:
         """
         Take dead tokens out of a profile. Raise ContendedError when the profile changed since it
@@ -123,9 +142,5 @@ def _place(note: Note) -> str:
 
 
 def _document(note: Note) -> dict[str, Any]:
-    return {
-        "type": note.type,
-        "reference": {"kind": note.kind, "id": note.key},
-        "createdAt": note.created_at,
-        "read": False,
-    }
+    reference = {} if note.key is None else {"reference": {"kind": note.kind, "id": note.key}}
+    return {"type": note.type, "createdAt": note.created_at, "read": False} | reference

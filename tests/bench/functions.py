@@ -61,9 +61,15 @@ def _one(
         signature = _SIGNATURES.get(kind, "http")
         target, source, call = function.name, MAIN, calls.of(function)
         times = times // 50 if kind in _RARE else times
-    with served(target, source, call, env, signature) as process:
+    with served(target, source, call, _as_role(env, function), signature) as process:
         process.post(lambda: call, times, at_once=2)
         return process.ready_s, process.rss_mb()
+
+
+def _as_role(env: Mapping[str, str], function: Function | None) -> dict[str, str]:
+    """Return the environment with the connection string of the function's own role in core."""
+    role = function.core_role if function else None
+    return dict(env) | ({"CORE_DSN": env[f"CORE_DSN_{role.upper()}"]} if role else {})
 
 
 def _growth(env: Mapping[str, str], events: int, settled: int) -> float:
@@ -72,7 +78,8 @@ def _growth(env: Mapping[str, str], events: int, settled: int) -> float:
     def batch() -> Call:
         return Call(push_body([Ref("document", fresh_id()) for _ in range(_BIG)]))
 
-    with served("store_document", MAIN, batch(), env) as process:
+    role = _as_role(env, catalog.load().functions["store_document"])
+    with served("store_document", MAIN, batch(), role) as process:
         process.post(batch, settled // _BIG, at_once=2)
         before = process.rss_mb()
         process.post(batch, (events - settled) // _BIG, at_once=2)

@@ -139,6 +139,26 @@ def test_a_patient_who_is_gone_meanwhile_has_no_row_and_the_claim_ends(at_core: 
     assert at_core.claims("a1")[0]["state"] == "unsent"
 
 
+def test_what_is_withdrawn_leads_nowhere_and_a_late_end_does_not_bring_the_link_back(
+    at_core: CoreWorld,
+) -> None:
+    [first] = claim(at_core)
+    settle(at_core, first, "sent")
+    [second] = claim(at_core, replace(NEWS, version=7, state="at noon"))
+    for _ in range(2):
+        gone = at_core.notifications.withdraw("appointment", {"a1": 7, "a2": 9})
+        assert [(c.version, c.what, c.held) for c in gone] == [
+            (5, "booked", False),
+            (7, "rescheduled", True),
+        ]
+    settle(at_core, second, "sent")
+    assert [row["metadata"] for row in at_core.notices().values()] == [{"kind": "appointment"}] * 2
+    [third] = claim(at_core, replace(NEWS, version=9, state="at four"))
+    settle(at_core, third, "sent")
+    at_core.notifications.withdraw("appointment", {"a1": 8})
+    assert at_core.notices()["n9"]["metadata"] == {"kind": "appointment", "id": "a1"}
+
+
 def test_a_batch_without_claims_still_records_its_outcomes(at_core: CoreWorld) -> None:
     outcome = Outcome(Ref("appointment", "a1", 5), "done", "no_news")
     at_core.notifications.settle(batch(STEP, outcome.ref), "appointment", [], [outcome])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import httpx
 import pytest
@@ -95,3 +96,26 @@ def announce(running: Running, topic: str, kind: str, key: str) -> None:
         f"/topics/{topic}:publish"
     )
     httpx.post(url, json={"messages": [{"data": data}]}).raise_for_status()
+
+
+def test_with_every_trigger_dropped_all_users_still_arrive_by_reconciliation(
+    running: Running,
+) -> None:
+    base = f"http://{running.facts['auth_emulator']}/identitytoolkit.googleapis.com/v1"
+    uids = [f"untold-{number}" for number in range(20)]
+    an_hour_ago = str(int(time.time() - 3600) * 1000)  # what is newer may still be on its way
+    imported = [
+        {"localId": uid, "phoneNumber": f"+9198119{at:05}", "createdAt": an_hour_ago}
+        for at, uid in enumerate(uids)
+    ]
+    # An import fires no trigger.
+    httpx.post(f"{base}/projects/{running.facts['project_id']}/accounts:batchCreate",
+               headers={"Authorization": "Bearer owner"}, json={"users": imported}
+               ).raise_for_status()  # fmt: skip
+
+    # As the schedule calls it.
+    httpx.post(f"{running.stack.url('steps')}/reconcile", timeout=60).raise_for_status()
+
+    for uid in uids:
+        settled(running, uid)
+        assert mirror(running, uid) is not None

@@ -24,7 +24,7 @@ from shared import catalog, signed_in, tokens, transport, webhook
 from shared.errors import PermanentError, RequestError
 from shared.events import Ref, decode
 from shared.pdf_urls import locate
-from tests.fuzz import world
+from tests.fuzz import routes, world
 from tests.fuzz.environment import SECRET
 from tests.fuzz.findings import REPOSITORY, Breach, Target
 
@@ -38,6 +38,10 @@ def target(work: Target) -> Target:
     """Register a target under its function's name."""
     TARGETS[work.__name__] = work
     return work
+
+
+target(routes.routes)
+target(routes.announcement)
 
 
 def _request(

@@ -53,14 +53,10 @@ class MemoryCorePapers:
             return {key: self._document(key) for key in ids if key in rows}
 
     def prescriptions(self, ids: Sequence[str]) -> dict[str, Paper]:
-        """Return the prescriptions that exist and are not revoked, by id."""
+        """Return the prescriptions that exist, by id."""
         with self._core.effect("core_papers.prescriptions"):
             rows = {k: r for k, r in self._core.prescription_rows.items() if k in ids}
-            return {
-                key: self._prescription(key)
-                for key, row in rows.items()
-                if not is_revoked(row["summary"], row.get("status"), row.get("revoked_at"))
-            }
+            return {key: self._prescription(key) for key in rows}
 
     def _document(self, key: str) -> Paper:
         row = self._core.document_rows[key]
@@ -84,6 +80,7 @@ class MemoryCorePapers:
             repr(row["summary"]),
             _time(row["created_at"]),
             self._core.outbox.version("prescription", key),
+            is_revoked(row["summary"], row.get("status"), row.get("revoked_at")),
         )
 
 

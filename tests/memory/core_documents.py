@@ -40,7 +40,7 @@ class MemoryCoreDocuments:
     def remove(self, batch: Batch, refs: Sequence[Ref]) -> list[Outcome]:
         """Remove documents that their source has deleted."""
         with self._core.effect("core_documents.remove"):
-            outcomes = [Outcome(ref, "gone", "source_deleted") for ref in refs]
+            outcomes = [Outcome(ref, "gone", "source_deleted", passed_on=True) for ref in refs]
             fresh = [outcome for outcome in outcomes if self._is_fresh(batch, outcome.ref)]
             for outcome in fresh:
                 self._core.drop_document(outcome.ref.key)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -39,6 +39,22 @@ class MemoryCoreNotifications:
                         claims.append(_claim(at, row, held=not free))
             return claims
 
+    def withdraw(self, kind: str, versions: Mapping[str, int]) -> list[Claim]:
+        """Unlink what was told of entities at these versions or before; return it, open or not."""
+        with self._core.effect("core_notifications.withdraw"):
+            for row in self._core.notification_rows.values():
+                key = row["metadata"].get("id")
+                if row["metadata"]["kind"] == kind and key in versions:
+                    newest = max(at[2] for at in self._core.claims if at[:2] == (kind, key))
+                    if newest <= versions[key]:
+                        del row["metadata"]["id"]
+            told: list[Claim] = []
+            for at, row in sorted(self._core.claims.items()):
+                if at[0] == kind and at[2] <= versions.get(at[1], -1):
+                    row["withdrawn"] = True
+                    told.append(_claim(at, row, held=row["state"] == "claimed"))
+            return told
+
     def settle(
         self, batch: Batch, kind: str, deliveries: Sequence[Delivery], outcomes: Sequence[Outcome]
     ) -> None:
@@ -55,6 +71,12 @@ class MemoryCoreNotifications:
 
     def _note(self, kind: str, item: News) -> None:
         told = self._core.told.get((kind, item.key))
+        papers = {
+            "document": self._core.document_rows,
+            "prescription": self._core.prescription_rows,
+        }
+        if item.key not in papers.get(kind, {item.key}):
+            return
         if told and told["version"] >= item.version:
             return
         before = told["state"] if told and told["uid"] == item.uid else ""
@@ -72,6 +94,7 @@ class MemoryCoreNotifications:
                 "code": None,
                 "attempts": 0,
                 "reached": frozenset[str](),
+                "withdrawn": False,
                 "holder": None,
                 "lease_until": None,
             }
@@ -83,6 +106,8 @@ class MemoryCoreNotifications:
         if user is None or known["status"] == "SENT":
             return
         metadata = {"kind": kind, "id": claim.key, "code": delivery.code}
+        if self._core.claims[kind, claim.key, claim.version]["withdrawn"]:
+            del metadata["id"]
         self._core.notification_rows[delivery.id] = {
             "user_id": user["id"],
             "type": f"{kind}_{claim.what}".upper(),

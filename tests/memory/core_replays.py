@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from shared.events import Ref
 from tests.memory.core import LedgerRow, MemoryCore
+from tests.memory.core_erasing import entities_of
 
 if TYPE_CHECKING:
     from shared.stores.core_replays import Filter
@@ -36,6 +37,11 @@ class MemoryCoreReplays:
             for _, row in claimed:
                 row.replayed_at = self._core.clock()
             return [(step, Ref(kind, key, row.seen_version)) for (kind, key, step), row in claimed]
+
+    def of_patient(self, uid: str) -> list[tuple[str, str]]:
+        """Return kind and key of a patient's entities."""
+        with self._core.effect("core_replays.of_patient"):
+            return entities_of(self._core, uid)
 
     def left(self, wanted: Filter, before: datetime) -> int:
         """Return how many parked entities that fit were not replayed since `before`."""

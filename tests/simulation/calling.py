@@ -31,6 +31,7 @@ WEBHOOK_SECRET = "secret of the simulation"
 class Attempt:
     """A call under way: its faults, how many effects it has had, and how to let others go on."""
 
+    name: str
     faults: tuple[Fault, ...]
     pause: Pause | None
     line: int  # of the narration

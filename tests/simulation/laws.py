@@ -73,7 +73,8 @@ def _canary(world: World) -> Iterator[Violation]:
 def _announce_all(world: World) -> None:
     """Stand in for the reconciler: announce every source; and have a person replay all parked."""
     world.repaired = True
-    world.post("retry_failed", signed_request(b"{}"))
+    with world.calling("retry_failed", (), None):
+        world.post("retry_failed", signed_request(b"{}"))
     for chain in CHAINS.values():
         chain.announce_all(world)
 

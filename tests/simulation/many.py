@@ -22,6 +22,8 @@ def play_all(seeds: range, jobs: int) -> Iterator[tuple[int, set[str]]]:
     with multiprocessing.get_context("spawn").Pool(min(jobs, len(shares))) as pool:
         for share, broken in pool.imap_unordered(_play, shares):
             played, failing = played + len(share), failing + len(broken)
+            for seed, laws in broken:
+                sys.stderr.write(f"seed {seed}: {', '.join(sorted(laws))}\n")
             if time.monotonic() - told > 2:
                 told = time.monotonic()
                 sys.stderr.write(f"{played} of {len(seeds)} histories, {failing} broke a law\n")

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from shared import catalog
+from shared import catalog, ids, settings
 from tests.memory.bus import Delivery
 from tests.memory.clients import MemoryClients
 from tests.simulation.calling import (
@@ -79,6 +79,7 @@ class World:
     noted: list[tuple[str, tuple[str, str], float]] = field(
         default_factory=list[tuple[str, tuple[str, str], float]]
     )
+    linked: set[str] = field(default_factory=set[str])  # the notes that were laid with a link
     # What a chain's file remembers about the history, by chain.
     notes: dict[str, Any] = field(default_factory=dict[str, Any])
     repaired: bool = False
@@ -153,7 +154,8 @@ class World:
     def calling(self, name: str, faults: tuple[Fault, ...], pause: Pause | None) -> Generator[None]:
         """Around a call in this thread: its faults strike, and a crash ends it."""
         self.told.append(name)
-        self._attempts[threading.get_ident()] = Attempt(faults, pause, len(self.told) - 1, self.now)
+        attempt = Attempt(name, faults, pause, len(self.told) - 1, self.now)
+        self._attempts[threading.get_ident()] = attempt
         try:
             yield
         except Crash:
@@ -288,12 +290,24 @@ class World:
             self.triggers.append(trigger)
         attempt = self._attempts.get(threading.get_ident())
         if "/inbox/" in path and after and after.data and attempt:
-            about = after.data["reference"]
-            self.noted.append((path, (about["kind"], about["id"]), attempt.began))
+            if before is None or not before.data:
+                self.noted.append((path, self._told_of(path), attempt.began))
+            if "reference" in after.data:
+                self.linked.add(path)
+
+    def _told_of(self, path: str) -> tuple[str, str]:
+        """Return what a note was claimed for; it need not say so itself."""
+        for (kind, key, version), row in self.to.memory_core.claims.items():
+            note = ids.notification_id(settings.id_namespace(), kind, key, version)
+            if path == f"users/{row['uid']}/inbox/{note}":
+                return kind, key
+        return "note", path
 
     def _note_published(self, attempt: Attempt) -> None:
         published = self.to.bus.published
-        for event in published[self._seen :]:
+        # A replay announces nothing: it has a step look again at what was announced before.
+        news = [] if attempt.name == "retry_failed" else published[self._seen :]
+        for event in news:
             self.announced += [(event.topic, (r.kind, r.key), attempt.began) for r in event.refs]
         self._seen = len(published)
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from shared.events import Ref
+from tests.memory import faults
 from tests.memory.clients import MemoryClients
 from tests.steps.conftest import Send
 
@@ -65,6 +66,79 @@ def test_a_document_that_reads_differently_is_told_again_and_a_moved_file_is_not
     assert told(to) == ["document_new"]
     send("document-changed", upload(to, "corrected"))
     assert told(to) == ["document_changed", "document_new"]
+
+
+def links(to: MemoryClients) -> list[str]:
+    """Return what notes and core's own notifications lead to."""
+    notes = to.firebase.under("users/u1/inbox/").values()
+    rows = to.memory_core.notification_rows.values()
+    found = [note["reference"]["id"] for note in notes if "reference" in note]
+    return found + [row["metadata"]["id"] for row in rows if "id" in row["metadata"]]
+
+
+def test_notes_of_a_deleted_document_stay_and_lead_nowhere(to: MemoryClients, send: Send) -> None:
+    event = upload(to)
+    send("document-changed", event)
+    assert links(to) == [D1, D1]
+    to.memory_supabase.delete_document(D1)
+    for late in ("document-changed", "document-stored", "document-changed"):
+        send(late, event)
+    assert (told(to), links(to), seen(to)) == (["document_new"], [], 1)
+
+
+@pytest.mark.parametrize("times", [1, 5])
+def test_a_patient_who_was_told_of_a_prescription_is_told_once_that_it_is_revoked(
+    to: MemoryClients, send: Send, times: int
+) -> None:
+    first = prescribe(to)
+    send("prescription-changed", first)
+    revoked = prescribe(to, status="REVOKED")
+    for _ in range(times):
+        send("prescription-changed", revoked)
+        send("prescription-indexed", first)
+    assert told(to) == ["prescription_new", "prescription_revoked"]
+    assert (links(to), seen(to)) == ([], 2)
+    send("prescription-changed", prescribe(to, status="ACTIVE"))  # taken back
+    assert told(to)[0] == "prescription_changed"
+    assert links(to) == ["rx1", "rx1"]
+
+
+def test_who_was_never_told_of_a_prescription_is_not_told_of_its_revocation(
+    to: MemoryClients, send: Send
+) -> None:
+    send("prescription-changed", prescribe(to, status="REVOKED"))
+    assert (told(to), seen(to)) == ([], 0)
+
+
+def test_notes_of_a_deleted_prescription_lead_nowhere(to: MemoryClients, send: Send) -> None:
+    first = prescribe(to)
+    send("prescription-changed", first)
+    to.memory_core.delete_prescription("rx1")
+    version = to.memory_core.outbox.version("prescription", "rx1")
+    for late in (Ref("prescription", "rx1", version), first):
+        send("prescription-changed", late)
+    assert (told(to), links(to)) == (["prescription_new"], [])
+
+
+@pytest.mark.parametrize(
+    "moment", ["core_papers.documents", "core_notifications.claim", "firestore.read"]
+)
+def test_a_note_under_way_does_not_bring_the_link_of_a_deleted_document(
+    to: MemoryClients, send: Send, moment: str
+) -> None:
+    """The upload goes, and that is known everywhere, while its news is on the way."""
+    send("document-changed", upload(to, created_at=ago(9)))  # stored, and no news
+    event = upload(to, "corrected", created_at=ago(9))
+    place = to.firebase if moment == "firestore.read" else to.memory_core
+
+    def delete() -> None:
+        to.memory_supabase.delete_document(D1)
+        send("document-changed", event)
+
+    faults.at(place, moment, delete, moment="after")
+    send("document-changed", event)
+    assert links(to) == []
+    assert told(to) in ([], ["document_changed"])
 
 
 def test_an_indexed_prescription_is_announced_and_told_once(to: MemoryClients, send: Send) -> None:

@@ -23,6 +23,7 @@ create table sync.notifications (
   code text,
   attempts integer not null default 1,
   reached text[] not null default '{}',       -- fingerprints of the devices that have it
+  withdrawn boolean not null default false,   -- what it is about was deleted or revoked: leads nowhere
   holder text,                                -- trace of the message that works on it
   lease_until timestamptz,
   created_at timestamptz not null default now(),

@@ -1,7 +1,8 @@
 -- Projections against Firestore; their other side is shared/projected_documents.py.
 
 -- Core appointments against the copies that doctor and patient see: a row for each copy, by its path.
--- The doctor's has the sign-in that may read it, which lies in the document above it.
+-- The doctor's has the sign-in that may read it, which lies in the document above it. What the law
+-- keeps of an erased patient is shown to nobody.
 create view sync.projection_appointments as
 select a.id as at, a.id as entity, copy.path as key,
        jsonb_build_array(copy.path, a.doctor_id, a.patient_id, a.clinic_id,
@@ -19,7 +20,9 @@ cross join lateral (
   union all
   select 'users/' || u.firebase_uid || '/appointments/' || a.id, null
   where u.firebase_uid is not null
-) copy;
+) copy
+where not exists (
+  select from sync.erasures e where e.patient_id = a.patient_id and e.state <> 'held');
 
 -- Core patients against their profiles: of a patient's columns those that are the profile's own, for
 -- the others may hold what the backend has filled in. Who is no patient has a profile that core

@@ -17,7 +17,12 @@ select id::text, patient_id as uid, text, structured_json from documents
 where origin = 'upload' and text is not null and jsonb_typeof(structured_json) = 'object'
 order by id limit 2
 """
-_PRESCRIPTION = "select id from prescriptions order by id limit 1"
+_PRESCRIPTION = """
+select r.id, u.firebase_uid as uid from prescriptions r
+join appointments a on a.id = r.appointment_id
+join patients p on p.id = a.patient_id join users u on u.id = p.user_id
+order by r.id limit 1
+"""
 
 
 def amend(stack: Mapping[str, Any]) -> list[Told]:
@@ -43,6 +48,7 @@ def amend(stack: Mapping[str, Any]) -> list[Told]:
         told.append((readings[1]["uid"], "document_new", readings[1]["id"]))
     for prescription in _rows(stack["core_dsn"], _PRESCRIPTION):
         backend.revoke(prescription["id"])
+        told.append((prescription["uid"], "prescription_revoked", prescription["id"]))
     say("a document was corrected, one deleted, a prescription revoked; waiting again")
     return told
 

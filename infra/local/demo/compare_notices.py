@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from infra.local.demo.stores import Row, Stores
 from infra.local.demo.visits import Told
 
-GONE = "gone"  # what core's row of a deleted document leads to
+GONE = "gone"  # what is told of a deleted document or revoked prescription leads to
 _FIELDS = {
     "doctorId": "doctor_id", "patientId": "patient_id", "clinicId": "clinic_id",
     "startTs": "start_ts", "endTs": "end_ts", "status": "status", "visitType": "visit_type",
@@ -34,7 +34,7 @@ def told_twice(stores: Stores) -> list[str]:
     notes = Counter(
         (note["type"], note["reference"]["id"])
         for note in stores.inbox.values()
-        if note["type"].endswith(("_new", "_booked", "_cancelled"))
+        if "reference" in note and note["type"].endswith(("_new", "_booked", "_cancelled"))
     )
     return [f"inbox: {kind} of {key} too many" for (kind, key), count in notes.items() if count > 1]
 
@@ -70,9 +70,14 @@ def expected(stores: Stores, told: Sequence[Told]) -> list[Told]:
 
 
 def _notices(stores: Stores, told: Sequence[Told]) -> Iterator[str]:
-    wanted = Counter(expected(stores, told))
+    existing = {row["id"] for row in stores.documents}
+    existing |= {row["id"] for row in stores.prescriptions if not _is_revoked(row)}
+    wanted = Counter(
+        (uid, kind, key if kind.startswith("appointment") or key in existing else GONE)
+        for uid, kind, key in expected(stores, told)
+    )
     notes = {
-        path: (path.split("/")[1], note["type"], note["reference"]["id"])
+        path: (path.split("/")[1], note["type"], note.get("reference", {}).get("id", GONE))
         for path, note in stores.inbox.items()
     }
     yield from _difference("inbox", wanted, Counter(notes.values()))
@@ -80,12 +85,7 @@ def _notices(stores: Stores, told: Sequence[Told]) -> Iterator[str]:
         (row["uid"], row["type"].lower(), row["metadata"].get("id", GONE))
         for row in stores.notifications
     )
-    documents = {row["id"] for row in stores.documents}
-    linked = Counter(
-        (uid, kind, GONE if kind.startswith("document") and key not in documents else key)
-        for uid, kind, key in wanted.elements()
-    )
-    yield from _difference("core notifications", linked, rows)
+    yield from _difference("core notifications", wanted, rows)
     by_id = {row["id"]: row for row in stores.notifications}
     seen: Counter[tuple[str, str]] = Counter()
     for path in notes:
@@ -99,6 +99,10 @@ def _notices(stores: Stores, told: Sequence[Told]) -> Iterator[str]:
     if seen != pushed:
         missing, extra = seen - pushed, pushed - seen
         yield f"pushes: {missing.total()} missing, {extra.total()} that should not be seen"
+
+
+def _is_revoked(prescription: Row) -> bool:
+    return prescription["summary_json"].get("status") == "revoked"
 
 
 def tokens_of(profile: Mapping[str, object]) -> list[str]:

@@ -31,6 +31,7 @@ where j.kind = %(kind)s and j.step = %(step)s and j.state = 'done'
   and j.source_version >= coalesce(o.version, 0)
 group by j.key
 """
+_ORDERED = "select id, extract(epoch from ordered_at)::float8 from sync.erasures"
 _PARKED = "select count(distinct key) from sync.ledger where kind = %(kind)s and state = 'parked'"
 
 
@@ -58,6 +59,7 @@ def chains(stack: Mapping[str, Any]) -> list[Chain]:
         "documents": _times(supabase, _COMMITTED, {"kind": "document"}),
         "prescriptions": _times(core, _COMMITTED, {"kind": "prescription"}),
         "appointments": _times(core, _COMMITTED, {"kind": "appointment"}),
+        "erasure": _times(core, _ORDERED, {}),
     }
     return [_chain(core, name, starts) for name, starts in began.items()]
 

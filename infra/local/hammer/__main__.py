@@ -2,7 +2,8 @@
 `make hammer ROUNDS=50`: strike a local stack of its own, round after round, until one goes wrong.
 
 Writes build/hammer.json. Exits 0 only when nothing is lost, divergent or left parked. A round takes
-about ten seconds.
+about ten seconds. `make hammer PAUSE=60` kills nothing: each store stands still for a minute, with
+the retry settings of the deployment, and everything arrives with no hand.
 """
 
 from __future__ import annotations
@@ -11,8 +12,11 @@ import argparse
 import json
 import sys
 import time
+from collections.abc import Callable, Sequence
+from functools import partial
 
-from infra.local.hammer.rounds import Hammer, as_json
+from infra.local.hammer.rounds import Hammer, Result, as_json
+from infra.local.hammer.standstill import STORES
 from infra.local.processes import StartError
 from infra.local.stack import REPOSITORY, Options, Stack
 from infra.local.toolchain import ToolMissingError
@@ -24,25 +28,30 @@ def main() -> int:
     """Strike; return the exit code."""
     parser = argparse.ArgumentParser(prog="infra.local.hammer", description=__doc__)
     parser.add_argument("--rounds", type=int, default=50)
+    parser.add_argument("--pause", type=float, default=0.0)
     parser.add_argument("--seed", type=int, default=int(time.time()))
     given = parser.parse_args()
     if given.rounds < 1:
         parser.error("--rounds must be at least 1")
     print(f"seed {given.seed}")
     try:
-        with Stack(Options(max_backoff_s=2)) as stack:
-            return _strike(stack, given.rounds, given.seed)
+        with Stack(Options(max_backoff_s=None if given.pause else 2)) as stack:
+            hammer = Hammer(stack, seed=given.seed)
+            if given.pause:
+                blows = [partial(hammer.stand_still, store, given.pause) for store in STORES]
+            else:
+                blows = [hammer.strike] * given.rounds
+            return _strike(hammer, blows, given.seed)
     except (ToolMissingError, StartError) as error:
         print(f"hammer: {error}\n(logs of the local stack: build/stack-logs)", file=sys.stderr)
         return 1
 
 
-def _strike(stack: Stack, rounds: int, seed: int) -> int:
+def _strike(hammer: Hammer, blows: Sequence[Callable[[], Result]], seed: int) -> int:
     began = time.monotonic()
-    hammer = Hammer(stack, seed=seed)
     try:
-        for _ in range(rounds):
-            if not hammer.strike().unharmed:
+        for blow in blows:
+            if not blow().unharmed:
                 break
     finally:
         hammer.close()

@@ -33,7 +33,7 @@ class Life:
             Backend(stack),
         )
         self._dice = Random(seed)
-        self._number = first
+        self._number = self._uploads = first
         self._uids: list[str] = []
         self._documents: list[dict[str, Any]] = []
         self._prescriptions: list[str] = []
@@ -49,22 +49,31 @@ class Life:
         self._app.close()
         self._edge.close()
 
-    def doings(self) -> list[Callable[[], None]]:
-        """Return what happens in one round, in random order."""
-        doings = [self._sign_up, self._sign_up, self._prescribe, self._prescribe]
-        doings += [self._correct, self._correct, self._delete, self._revoke]
-        doings += [self._book, self._book, self._reschedule, self._cancel, self._rewrite_profile]
+    def doings(self, stopped: str = "") -> list[Callable[[], None]]:
+        """Return what happens in one round, in random order: what needs no stopped process."""
+        return [do for do, needs in self._shuffled() if stopped not in needs]
+
+    def _shuffled(self) -> list[tuple[Callable[[], None], set[str]]]:
+        core, papers = {"postgres"}, {"postgres", "supabase"}
+        doings = [(self._sign_up, {"firebase"}), (self._upload, papers | {"storage_s3"})] * 2
+        doings += [(self._prescribe, core | {"aws_s3"}), (self._book, core)] * 2
+        doings += [(self._correct, papers)] * 2 + [(self._delete, papers)]
+        doings += [(do, core) for do in (self._revoke, self._reschedule, self._cancel)]
+        doings += [(self._rewrite_profile, {"firebase"})]
         self._dice.shuffle(doings)
         return doings
 
     def _sign_up(self) -> None:
         number = self._number = self._number + 1
         [person] = people(number + 1)[number:]
-        uid = insist(lambda: self._app.sign_up(person))
-        self._uids.append(uid)
-        sent = papers(uid, number)
-        put(lambda: self._edge.insert(sent))
-        self._documents += sent
+        self._uids.append(insist(lambda: self._app.sign_up(person)))
+
+    def _upload(self) -> None:
+        if self._uids:
+            self._uploads += 1
+            sent = papers(self._dice.choice(self._uids), self._uploads)
+            put(lambda: self._edge.insert(sent))
+            self._documents += sent
 
     def _prescribe(self) -> None:
         if self._uids:

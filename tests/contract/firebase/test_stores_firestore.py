@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -162,6 +163,19 @@ def test_a_note_is_put_once_and_recipients_are_looked_up_with_what_they_have(
         inboxes.put([NOTE])
     inboxes.forget(before, ["t1"])
     assert fields(documents, "users/u1") == {"fcmTokens": ["t2", 7], "consentNotifications": True}
+
+
+def test_a_note_loses_its_link_once_and_one_that_is_due_is_laid_without(documents: Any) -> None:
+    inboxes, due = Inboxes(documents), replace(NOTE, id="n2")
+    inboxes.put([NOTE])
+    for _ in range(2):
+        inboxes.unlink([NOTE, due, replace(NOTE, id="n3")], {"n1", "n2"})
+    wanted = {"type": "appointment_booked", "createdAt": WHEN, "read": False}
+    assert fields(documents, "users/u1/inbox/n1") == wanted
+    assert fields(documents, "users/u1/inbox/n2") == wanted
+    assert fields(documents, "users/u1/inbox/n3") is None
+    with pytest.raises(ContendedError):
+        inboxes.put([due])  # with the link: too late
 
 
 def test_a_profile_that_changed_keeps_its_tokens(documents: Any) -> None:

@@ -10,7 +10,7 @@ from shared.events import Event, Ref, new_traceparent
 from tests.memory import core_erasing
 from tests.memory.place import alias
 from tests.simulation.chain import Chain, Finding, Operation
-from tests.simulation.chains.users import deleted, is_erased, uid_of
+from tests.simulation.chains.users import deleted, uid_of
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -51,7 +51,8 @@ def _findings(world: World) -> Iterator[Finding]:
             yield Finding(("user", uid), f"erased, and still {what}", law="resurrected")
     for path in world.to.firebase.documents:
         _, shown, key = path.partition("/appointments/")
-        if shown and is_erased(world, key, "appointment"):
+        erasure = core.tombstones.get(alias("appointment", key))
+        if shown and erasure and core.erasure_rows[erasure]["state"] == "certified":
             yield Finding(("appointment", key), "erased, and still shown", law="resurrected")
 
 

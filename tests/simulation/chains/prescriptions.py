@@ -24,7 +24,6 @@ NEW, OLD = "2126-05-01T10:00:00.000Z", "2020-05-01T10:00:00.000Z"  # an old pape
 _COPIED = ("copy_prescription_pdf",)
 _MIRRORED = (*_COPIED, "mirror_prescription")
 _INDEXED = (*_MIRRORED, "index_prescription")
-_ANNOUNCING = {"prescription-mirrored", "prescription-indexed"}
 
 
 def _prescribe(world: World, number: int, value: int) -> None:
@@ -53,9 +52,11 @@ def _revoke(world: World, number: int, value: int) -> None:
     if row.get("status") != "REVOKED":
         core.put_prescription(key, row["user_id"], status="REVOKED")
         _revoked(world)[key] = world.now
+        telling.note(world, ("prescription", key), "revoked")
     elif value % 3 == 0:
         core.put_prescription(key, row["user_id"], status="ACTIVE")
         del _revoked(world)[key]
+        telling.note(world, ("prescription", key), repr(row["summary"]))
 
 
 def _begin(world: World, number: int, value: int) -> None:
@@ -150,13 +151,9 @@ def _findings(world: World) -> Iterator[Finding]:
 
 
 def _announced_late(world: World) -> Iterator[Finding]:
-    """A call that began after a revocation neither announces nor tells what was revoked."""
-    for topic, entity, began in world.announced:
-        if topic in _ANNOUNCING and _was_revoked(world, entity, began):
-            what = f"announced by {topic} after it was revoked"
-            yield Finding(entity, what, law="unsafe_order")
-    for _, entity, began in world.noted:
-        if _was_revoked(world, entity, began):
+    """A call that began after a revocation lays no note that leads to what was revoked."""
+    for path, entity, began in world.noted:
+        if path in world.linked and _was_revoked(world, entity, began):
             yield Finding(entity, "told after it was revoked", law="unsafe_order")
 
 

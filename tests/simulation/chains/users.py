@@ -144,7 +144,8 @@ def _of(world: World, uid: str, account: Account) -> Iterator[Finding]:
         yield Finding(at, "verified in core", steps=_STORED, excused=excused)
     if user["role"] == "PATIENT" and user["id"] not in world.to.memory_core.patient_rows:
         yield Finding(at, "no patient row", steps=_STORED, excused=excused)
-    yield from (Finding(at, what, steps=_MIRRORED) for what in _mirror(world, user))
+    steps = (*_MIRRORED, "store_doctor")  # which gives the role, too
+    yield from (Finding(at, what, steps=steps) for what in _mirror(world, user))
     if account.claims.get("role") != "authenticated":
         yield Finding(at, "not admitted", steps=_ADMITTED)
 
