@@ -13,7 +13,6 @@ from tests.contract.rights.matrix import Matrix, differences, read, text
 SAID = read(Path(__file__).with_name("firestore.txt"))
 ROLES = ("patient", "other_patient", "doctor", "other_doctor", "stranger", "nobody")
 ALLOWED = 200
-KEPT = {"note": "made up", "read": False}
 
 
 @pytest.fixture(name="people")
@@ -69,8 +68,8 @@ def _things(patient: str, doctor: str) -> dict[str, str]:
 
 def _put(emulators: Emulators, path: str, uids: dict[str, str]) -> None:
     """Write a document anew; a doctor's by core's id tells whose sign-in that is."""
-    fields = KEPT | ({"uid": uids["doctor"]} if path == "doctors/doctor-1" else {})
-    assert emulators.patch(path, OWNER, "", **fields) == ALLOWED
+    own = {"uid": uids["doctor"]} if path == "doctors/doctor-1" else {}
+    assert emulators.patch(path, OWNER, note="made up", read=False, **own) == ALLOWED
 
 
 def _may(emulators: Emulators, path: str, token: str | None, uids: dict[str, str]) -> str:
