@@ -128,6 +128,7 @@ _EXPECTED: tuple[tuple[type[BaseException], str, Callable[[Any], str], int], ...
      " string: see host, port, user and password", UNREACHABLE),
     (psycopg.Error, "database_refused", lambda error: f"SQLSTATE {error.sqlstate}", UNREACHABLE),
     (KeyboardInterrupt, "interrupted", lambda _: "stopped; what was done stays done", INTERRUPTED),
+    (typer.Abort, "interrupted", lambda _: "nothing was answered; nothing was done", INTERRUPTED),
 )  # fmt: skip
 
 

@@ -33,13 +33,18 @@ def erase(
     return Answer(ordered, [said], WAITS if ordered["state"] == "held" else DONE)
 
 
+def attended() -> bool:
+    """Tell whether somebody is there to be asked."""
+    return sys.stdin.isatty()
+
+
 def _ask(uid: str, entities: int, confirm: str | None) -> None:
     """Ask whether, and then for the uid itself. Raise WrongError unless both are answered."""
     if confirm is not None:
         if confirm != uid:
             raise WrongError("not_confirmed", "--confirm must be the uid itself", USAGE)
         return
-    if not sys.stdin.isatty():
+    if not attended():
         message = "nobody can be asked here: give the uid once more with --confirm"
         raise WrongError("not_confirmed", message, USAGE)
     Console(stderr=True).print(
