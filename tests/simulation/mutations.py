@@ -182,6 +182,7 @@ MUTATIONS = {
         (
             "functions.users.mirror_user:until_still",
             "functions.prescriptions.mirror_prescription:until_still",
+            "functions.appointments.show_appointment:until_still",
         ),
         _record_before_writing,
     ),

