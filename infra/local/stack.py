@@ -82,6 +82,7 @@ class Stack:
         }
         self._scheduler: Scheduler | None = None
         self._stopped = threading.Event()
+        self._deployed: dict[str, str] = {}
         self._namespace = str(uuid4())
         self.firebase = Firebase(
             folder / "firebase",
@@ -148,6 +149,19 @@ class Stack:
         self._steps.stop()  # the supervisor starts it again
         self.firebase.reload()
 
+    def deploy(self, **settings: str) -> None:
+        """
+        Give the functions other settings, as a deployment does: new processes have them; requests
+        that come meanwhile wait. Not those that the Firebase emulator serves.
+        """
+        self._deployed |= settings
+        self._steps.env = self._functions_environment()
+        self._steps.stop()  # the supervisor starts it again
+        self.write_stack_file()
+
+    def _functions_environment(self) -> dict[str, str]:
+        return base_environment(**self.settings(), PYTHONPATH=str(REPOSITORY))
+
     def _create_databases(self) -> None:
         with psycopg.connect(self.postgres.dsn("postgres"), autocommit=True) as connection:
             verifier = connection.pgconn.encrypt_password(
@@ -186,7 +200,7 @@ class Stack:
             "steps",
             [sys.executable, "-m", "infra.local.host", "--socket", str(front)],
             log=self._logs / "steps.log",
-            env=base_environment(**self.settings(), PYTHONPATH=str(REPOSITORY)),
+            env=self._functions_environment(),
             cwd=REPOSITORY,
             ready=self.url("steps"),
             inherits=[front],
@@ -288,6 +302,7 @@ class Stack:
             "ERASURE_QUIET_S": "3",  # no step of the local stack runs longer
             **self.firebase.environment(),
             **self.options.environment,
+            **self._deployed,
         }
 
     def describe(self) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Callable, Generator
 from pathlib import Path
@@ -11,9 +12,12 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 
+from infra.command import target
 from infra.local.demo.apps import Backend, EdgeFunction, PatientApp
 from infra.local.stack import Options, Stack
+from shared import firebase_app, tracing
 from tests.e2e.collector import Collector, collector
+from tests.e2e.terminal import Operator
 
 Row = dict[str, Any]
 PATIENCE_S = 60  # a generous bound, not a timing assertion: the machine may be busy
@@ -89,3 +93,17 @@ def _running(tmp_path_factory: pytest.TempPathFactory) -> Generator[Running]:
         assert "core_42501" not in running.log("steps"), "see infra/core/rights.sql"
         running.app.close()
         running.edge.close()
+
+
+@pytest.fixture(name="operator")
+def _operator(running: Running, monkeypatch: pytest.MonkeyPatch) -> Generator[Operator]:
+    """The stack's settings are this process's for the time of a test."""
+    for name, value in running.stack.settings().items():
+        monkeypatch.setenv(name, value)  # undone afterwards, which the command's own would not be
+    monkeypatch.setenv("OTEL_SDK_DISABLED", "true")  # only the functions are to export
+    monkeypatch.setattr(tracing, "_made", [])
+    yield Operator(running.stack.options.stack_file, monkeypatch)
+    target._facts.clear()
+    if firebase_app.app.cache_info().currsize:
+        firebase_app.close()
+    gc.collect()  # what a command left open is this test's, which allows for it

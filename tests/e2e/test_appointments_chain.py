@@ -27,6 +27,10 @@ def patient(running: Running, phone: str, **profile: Any) -> str:
     return uid
 
 
+def book(running: Running, key: str, uid: str) -> None:
+    running.core(_BOOK, key, uid)
+
+
 def shown(running: Running, key: str) -> dict[str, Row]:
     found = documents_in(running.facts, "appointments")
     return {path: fields for path, fields in found.items() if path.endswith(f"/{key}")}
@@ -54,7 +58,7 @@ def notified(running: Running, key: str, what: str) -> list[Row]:
 def test_an_appointment_is_shown_told_once_and_disappears_when_deleted(running: Running) -> None:
     uid = patient(running, "+919811700001", fcmToken="e2e-phone-1", consentNotifications=True)
 
-    running.core(_BOOK, "visit-e2e-1", uid)
+    book(running, "visit-e2e-1", uid)
     eventually(lambda: notified(running, "visit-e2e-1", "APPOINTMENT_BOOKED"))
     places = {
         "doctors/doctor-e2e/appointments/visit-e2e-1",
@@ -81,7 +85,7 @@ def test_a_push_service_that_loses_its_answers_shows_one_notification(running: R
     fault = {"status": 503, "when": "after", "count": 2, "path": "/v1/"}
     httpx.post(f"{running.facts['fcm_url']}/__fault", json=fault).raise_for_status()
 
-    running.core(_BOOK, "visit-e2e-2", uid)
+    book(running, "visit-e2e-2", uid)
 
     eventually(lambda: notified(running, "visit-e2e-2", "APPOINTMENT_BOOKED"))
     [note] = device(running, "e2e-phone-2").values()
@@ -94,7 +98,7 @@ def test_a_dead_token_leaves_the_profile_and_the_note_remains(running: Running) 
     body = {"token": "e2e-dead", "state": "unregistered"}
     httpx.put(f"{running.facts['fcm_url']}/__token", json=body).raise_for_status()
 
-    running.core(_BOOK, "visit-e2e-3", uid)
+    book(running, "visit-e2e-3", uid)
 
     eventually(lambda: (running.ledger("visit-e2e-3", "notify_appointment") or {}).get("state"))
     profile = documents_in(running.facts, "users")[f"users/{uid}"]

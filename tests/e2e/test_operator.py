@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Generator
-from typing import Any
 
 import pytest
-from typer.testing import CliRunner, Result
 
 from infra.command import target
-from infra.command.app import app
 from infra.local.demo.people import Person
-from infra.local.stack import REPOSITORY
-from shared import firebase_app, tracing
 from tests.e2e.conftest import Running, eventually
+from tests.e2e.terminal import Operator
 from tests.e2e.test_documents_chain import paper, stored
 from tests.e2e.test_users_chain import settled
 
@@ -23,38 +17,6 @@ from tests.e2e.test_users_chain import settled
 pytestmark = pytest.mark.filterwarnings(
     "ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"
 )
-GUIDE = REPOSITORY / "docs" / "operate.md"
-
-
-class Operator:
-    """Somebody at a terminal who speaks to one stack."""
-
-    def __init__(self, running: Running) -> None:
-        self._stack = ["--stack", str(running.stack.options.stack_file)]
-
-    def run(self, *arguments: str, given: str | None = None) -> Result:
-        result = CliRunner().invoke(app, [*self._stack, *arguments], input=given)
-        expected = result.exception is None or isinstance(result.exception, SystemExit)
-        assert expected, result.exception
-        return result
-
-    def json(self, *arguments: str, code: int = 0) -> Any:
-        result = self.run(*arguments, "--json")
-        assert result.exit_code == code, result.output
-        return json.loads(result.stdout if code < 2 or code == 3 else result.stderr)
-
-
-@pytest.fixture(name="operator")
-def _operator(running: Running, monkeypatch: pytest.MonkeyPatch) -> Generator[Operator]:
-    """The stack's settings are this process's for the time of a test."""
-    for name, value in running.stack.settings().items():
-        monkeypatch.setenv(name, value)  # undone afterwards, which the command's own would not be
-    monkeypatch.setenv("OTEL_SDK_DISABLED", "true")  # only the functions are to export
-    monkeypatch.setattr(tracing, "_made", [])
-    yield Operator(running)
-    target._facts.clear()
-    if firebase_app.app.cache_info().currsize:
-        firebase_app.close()
 
 
 @pytest.fixture(name="uid", scope="module")
@@ -165,32 +127,3 @@ def test_what_cannot_be_done_is_said_in_a_line_without_a_traceback(
         assert (result.exit_code, result.stdout) == (code, ""), arguments
         assert said["error"] == (error or said["error"])
         assert said["message"]
-
-
-COMMANDS = re.findall(r"^\./healbridge-sync (.+?)(?: +#.*)?$", GUIDE.read_text(), re.MULTILINE)
-
-
-def test_every_command_of_the_guide_runs_as_it_stands_there(
-    running: Running, operator: Operator, uid: str
-) -> None:
-    assert len(COMMANDS) >= 15
-    document = running.core("select d.id from documents d limit 1")
-    stands_for = {"UID": uid, "KIND": "prescription", "OPERATOR": "e2e", "STEP": "store_document",
-                  "CODE": "attempts_exhausted", "DOCUMENT": document[0]["id"],
-                  "CONFLICT": "999999", "TRACE": "ab" * 16}  # fmt: skip
-    for line in COMMANDS:
-        words = [stands_for.get(word, word) for word in line.split()]
-        if words[0] == "erase":
-            words += ["--confirm", "never"]
-        result = operator.run(*words)
-        # 2 would be a line that no longer is one; 4 a stack out of reach.
-        allowed = {0, 1, 3, 5} | ({2} if words[0] == "erase" else set())
-        assert result.exit_code in allowed, (line, result.output)
-
-
-def test_an_erasure_is_ordered_and_carried_out(running: Running, operator: Operator) -> None:
-    uid = running.app.sign_up(Person("Erased", "X", "phone", "+919811600091", None))
-    settled(running, uid)
-    told = operator.json("erase", uid, "--operator", "e2e", "--confirm", uid)
-    assert told["state"] == "ordered"
-    eventually(lambda: not running.core("select 1 from users where firebase_uid = %s", uid))
