@@ -105,7 +105,7 @@ def test_with_every_trigger_dropped_all_users_still_arrive_by_reconciliation(
     uids = [f"untold-{number}" for number in range(20)]
     an_hour_ago = str(int(time.time() - 3600) * 1000)  # what is newer may still be on its way
     imported = [
-        {"localId": uid, "phoneNumber": f"+9198119{at:05}", "createdAt": an_hour_ago}
+        {"localId": uid, "phoneNumber": f"+9198120{at:05}", "createdAt": an_hour_ago}
         for at, uid in enumerate(uids)
     ]
     # An import fires no trigger.

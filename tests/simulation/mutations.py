@@ -6,7 +6,7 @@ Applied in the test process only; `mutated` puts everything back.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from importlib import import_module
@@ -16,8 +16,7 @@ from uuid import uuid4
 
 from shared import outcomes
 from shared.events import Event, Ref, events
-from shared.outcomes import FORWARDED, Outcome, Outcomes, done
-from shared.recheck import Ledger
+from shared.outcomes import FORWARDED, Outcome, Outcomes
 from shared.runner import Batch, RefusedError, Runner
 from shared.stores.firestore import Snapshot, Write
 from tests.memory.core_stores import MemoryLedger
@@ -107,13 +106,6 @@ def _record_without_looking(
     return {}
 
 
-def _record_before_writing(
-    batch: Batch, write: Callable[[Sequence[Ref]], list[Outcome]], ledger: Ledger
-) -> Outcomes:
-    ledger.record_and_recheck(batch, [done(ref) for ref in batch.refs])
-    return Outcomes(recorded=write(batch.refs))
-
-
 def _settle_whatever_the_version(self: Outbox, token: str, sent: list[Ref]) -> None:
     for ref in sent:
         row = self.rows[ref.kind, ref.key]
@@ -177,14 +169,6 @@ MUTATIONS = {
     ),
     "no recheck after an unguarded write": Mutation(
         ("tests.memory.core_stores:MemoryLedger.record_and_recheck",), _record_without_looking
-    ),
-    "ledger recorded before the write": Mutation(
-        (
-            "functions.users.mirror_user:until_still",
-            "functions.prescriptions.mirror_prescription:until_still",
-            "functions.appointments.show_appointment:until_still",
-        ),
-        _record_before_writing,
     ),
     "settle what changed after it was claimed": Mutation(
         ("tests.memory.place:Outbox.settle",), _settle_whatever_the_version

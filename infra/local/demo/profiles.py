@@ -90,7 +90,7 @@ def disagreements(
     for uid, doctor in doctors.items():
         row = rows.get(uid, {})
         wanted = {"role": "DOCTOR", "patient_id": None, "first_name": doctor["firstName"],
-                  "last_name": doctor["lastName"], "license_no": doctor["licenseNo"],
+                  "last_name": doctor["lastName"], "license_no": doctor.get("licenseNo"),
                   "verified_status": "PENDING"}  # fmt: skip
         yield from (f"doctor {uid}: {n}" for n, value in wanted.items() if row.get(n) != value)
         if names.get(uid) != f"{doctor['firstName']} {doctor['lastName']}":
