@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 _PAGE = 1_000
 _RELAY_S = 60.0
+_ORDER = "erasure"  # an order that is carried out once; its relay repeats it as long as it must
 _EMBEDDING = "OPENAI_API_KEY"  # a step that has this secret embeds text
 
 
@@ -76,6 +77,8 @@ def kinds() -> dict[str, Kind]:
     listed: list[Kind] = []
     for place in places:
         for kind, topic in known.announced_by(place).items():
+            if kind == _ORDER:
+                continue
             name = kind if "/" not in place else topic.removesuffix("-changed")
             taken = name in {other.name for other in listed}
             listed.append(Kind(f"{place}-{name}" if taken else name, kind, place))

@@ -65,7 +65,8 @@ def test_it_passes_through_every_chain_again_and_again(to: RealStores) -> None:
 
 def test_the_ways_pass_through_every_step_of_the_catalog() -> None:
     passed = {step.name for way in watches() for step in kinds()[way].chain()}
-    assert passed == {step.name for step in catalog.load().steps()} - {"park_dead_letter"}
+    others = {"park_dead_letter"} | {s.name for s in catalog.load().steps() if s.chain == "erasure"}
+    assert passed == {step.name for step in catalog.load().steps()} - others
 
 
 @pytest.mark.parametrize("way", watches())

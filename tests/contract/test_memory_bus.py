@@ -77,15 +77,18 @@ def test_every_effect_of_a_chain_passes_the_hook_of_its_place_before_and_after()
     assert {moment for moment, _ in seen[1::2]} == {"after"}
     assert [name for _, name in seen[::2]] == [
         "bus.publish user-changed",
+        "core_tombstones.buried",
         "core_users.ticket",
         "accounts.read",
         "core_users.store",
         "bus.publish user-stored",
+        "core_tombstones.buried",
         "core_users.read",
         "supabase_users.find",
         "supabase_users.create",
         "ledger.record_and_recheck",
         "bus.publish user-mirrored",
+        "core_tombstones.buried",
         "accounts.read",
         "accounts.set_claims",
         "ledger.record",

@@ -32,9 +32,9 @@ def announced(to: RealStores, topic: str) -> list[str]:
     return [ref.key for event in to.bus.of(topic) for ref in event.refs]
 
 
-def test_every_announced_kind_can_be_resynced() -> None:
+def test_every_announced_kind_but_an_order_can_be_resynced() -> None:
     topics = {name for name, topic in catalog.load().topics.items() if "announced_by" in topic}
-    assert {kind.topic for kind in KINDS.values()} == topics
+    assert {kind.topic for kind in KINDS.values()} == topics - {"erasure-ordered"}  # an order
     assert {"user", "core-user", "document", "prescription"} <= KINDS.keys()
 
 

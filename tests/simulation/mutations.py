@@ -6,7 +6,7 @@ Applied in the test process only; `mutated` puts everything back.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from importlib import import_module
@@ -18,12 +18,11 @@ from shared import outcomes
 from shared.events import Event, Ref, events
 from shared.outcomes import FORWARDED, Outcome, Outcomes
 from shared.runner import Batch, RefusedError, Runner
-from shared.stores.firestore import Snapshot, Write
 from tests.memory.core_stores import MemoryLedger
 from tests.memory.place import Outbox
 
 if TYPE_CHECKING:
-    from shared.stores.shown_appointments import Documents
+    pass
 
 
 @dataclass(frozen=True)
@@ -128,15 +127,6 @@ def _never(*_: object) -> bool:
     return False
 
 
-def _whatever_was_shown(
-    places: str, version: int, copies: Documents, known: Mapping[str, Snapshot]
-) -> Iterator[Write]:
-    before = known[places].data or {"paths": []}
-    yield Write(places, {"version": version, "paths": sorted(copies)})
-    yield from (Write(at, fields) for at, fields in copies.items())
-    yield from (Write(at, None) for at in before["paths"] if at not in copies)
-
-
 def _acknowledge_waiting(self: Runner, event: Event) -> list[Outcome]:
     """A batch of which a part must wait is acknowledged as a whole."""
     result = self._attempt(event, event.refs)
@@ -184,9 +174,6 @@ MUTATIONS = {
     ),
     "a revoked prescription is told all the same": Mutation(
         ("tests.memory.core_appointments:is_revoked",), _never
-    ),
-    "no version guard on what Firestore shows": Mutation(
-        ("shared.stores.shown_appointments:_writes",), _whatever_was_shown
     ),
     "what must wait is acknowledged with the rest": Mutation(
         ("shared.runner:Runner.run",), _acknowledge_waiting

@@ -44,7 +44,7 @@ def test_histories_reach_what_they_are_meant_to_reach(trials: dict[int, Trial]) 
     told = "\n".join(line for trial in trials.values() for line in trial.told)
     reached = {
         "a crash between two effects": "crashed",
-        "an answer that is lost after the effect": "answer lost at core_users.store",
+        "an answer that is lost after the effect": "answer lost at",
         "a rate limit": "rate limited at embedder.embed",
         "a refused key": "unauthorised at",
         "an exception nobody knows": "unknown_runtimeerror",

@@ -21,6 +21,7 @@ START = {
     "acknowledge on unknown error": 125,
     "no recheck after an unguarded write": 215,
     "settle what changed after it was claimed": 645,
+    "no version guard on documents": 690,
     "a tombstone is not looked for": 100,
 }
 
