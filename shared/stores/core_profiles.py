@@ -20,7 +20,8 @@ COLUMNS = ("name", "dob", "gender", "allergies", "chronic_conditions", "emergenc
 
 # A column that the profile gives is written. One that it does not give (any more) is cleared only
 # if its value was the profile's: what the backend has filled in itself stays. The upsert locks the
-# patient row before it is compared, so an edit by the backend in the same moment is not lost.
+# patient row before it is compared, so an edit by the backend in the same moment is not lost. What
+# was the profile's stays known as such while its owner is no patient, and is cleared afterwards.
 # jsonb_populate_recordset casts to the backend's own column types, native enums included.
 _STORE = """
 with given as (
@@ -66,7 +67,7 @@ with given as (
 ), reading as (
   insert into sync.profile_readings as r
     (uid, version, held, consent_data_use, consent_notifications, review_reasons)
-  select uid, version, case when is_patient then held else '{}' end, consent_data_use,
+  select uid, version, case when is_patient then held else had end, consent_data_use,
          consent_notifications, flags
   from homed order by uid
   on conflict (uid) do update set

@@ -141,6 +141,18 @@ def test_a_profile_of_a_doctor_makes_no_patient_row(at_core: CoreWorld) -> None:
     assert reading(at_core)["held"] == []
 
 
+def test_what_left_the_profile_while_its_owner_was_no_patient_leaves_core_afterwards(
+    at_core: CoreWorld,
+) -> None:
+    sign_up(at_core)
+    store(at_core, FULL, 7)
+    at_core.put_user("id-u1", role="DOCTOR")
+    store(at_core, Profile(name="Asha"), 8)
+    at_core.put_user("id-u1", role="PATIENT")
+    store(at_core, Profile(name="Asha"), 9)
+    assert at_core.patient_row("id-u1") == EMPTY | {"name": "Asha"}
+
+
 def test_a_patient_of_the_backend_without_a_row_gets_one(at_core: CoreWorld) -> None:
     at_core.put_user("theirs", firebase_uid="u1")
     store(at_core, FULL, 7)

@@ -58,7 +58,9 @@ class MemoryCoreProfiles:
             self._core.languages[user["id"]] = profile.language
         self._core.profile_reading_rows[ref.key] = {
             "version": ref.version,
-            "held": [n for n, v in given.items() if v is not None] if is_patient else [],
+            "held": [n for n, v in given.items() if v is not None]
+            if is_patient
+            else reading["held"],
             "consent_data_use": profile.consent_data_use,
             "consent_notifications": profile.consent_notifications,
             "review_reasons": [*profile.review_reasons, *_differences(profile, user)],
