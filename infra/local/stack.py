@@ -320,6 +320,7 @@ class Stack:
             "pubsub_emulator": f"127.0.0.1:{self._ports['pubsub']}",
             "functions_url": f"http://{self.firebase.host('functions')}/{PROJECT}/us-central1",
             "steps_url": self.url("steps"),
+            "status_page": f"{self.url('steps')}/sync_status/",
             "webhook_url": self.webhook_url,
             "webhook_secret": self._secrets["webhook"],
             "embeddings_url": f"{self.url('embeddings')}/v1",

@@ -86,6 +86,7 @@ def demonstrate(stack: dict[str, Any], patients: int, settings: Mapping[str, str
             print(f"  came back: {place}")
     RESULT.parent.mkdir(exist_ok=True)
     RESULT.write_text(json.dumps(result, indent=2) + "\n")
+    print(f"\nstatus\n{standing(settings)}")
     undecided = counts["conflicts"]
     agreed = not (
         undecided
@@ -102,6 +103,10 @@ def demonstrate(stack: dict[str, Any], patients: int, settings: Mapping[str, str
         f" {result['erased_patients']} patients erased, {result['resurrected']} came back"
         f" in {result['seconds']} s (build/demo.json)"
     )
+    print(
+        f"The status page was at {stack['status_page']} and ends with this stack;"
+        " `make dev` keeps one, and prints its address as status_page."
+    )
     return 0 if agreed else 1
 
 
@@ -114,6 +119,16 @@ def drift(settings: Mapping[str, str]) -> int:
     )  # fmt: skip
     print("\nreconciliation\n" + "".join(f"  {line}\n" for line in done.stdout.splitlines()))
     return done.returncode
+
+
+def standing(settings: Mapping[str, str]) -> str:
+    """Return what `./healbridge-sync status` says of the stack."""
+    command = [sys.executable, "-m", "infra.command", "status"]
+    done = subprocess.run(
+        command, env=base_environment(**settings), cwd=REPOSITORY, check=False, text=True,
+        stdout=subprocess.PIPE,
+    )  # fmt: skip
+    return "".join(f"  {line}\n" for line in done.stdout.splitlines())
 
 
 def act(stack: dict[str, Any], patients: int, settle: Callable[[], dict[str, int]]) -> list[Told]:
