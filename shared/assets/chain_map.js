@@ -17,7 +17,10 @@ function place(names, edges) {
   for (let pass = 0; pass < names.length; pass++)
     for (const { origin, step } of edges) column[step] = Math.max(column[step], column[origin] + 1);
   const source = new Set(names.filter((name) => !edges.some(({ step }) => step === name)));
-  for (const name of source) column[name] = Math.min(...edges.filter(({ origin }) => origin === name).map(({ step }) => column[step])) - 1;
+  for (const name of source) {
+    const led = edges.filter(({ origin }) => origin === name).map(({ step }) => column[step]);
+    column[name] = led.length ? Math.min(...led) - 1 : 0; // one that leads nowhere here: an order
+  }
   const taken = {};
   const spots = {};
   for (const name of names) {

@@ -81,7 +81,8 @@ def _claims(world: World) -> Iterator[Finding]:
     for path, about, _ in _present(world):
         if path not in claimed:
             yield Finding(about, "a note that nobody claimed", law="duplicate_effects")
-    for path, count in Counter(path for path, _, _ in world.noted).items():
+    # Of an erased patient, one may have been laid by who was at it already: it is erased as well.
+    for path, count in Counter(path for path, _, _ in _present(world)).items():
         if count > 1:
             yield Finding(("note", path), "laid twice: read, it is unread again",
                           law="duplicate_effects")  # fmt: skip
