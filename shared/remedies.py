@@ -24,9 +24,13 @@ EXACT = {
     " function's account may publish to it. It is tried again by itself.",
     "core_parent_missing": _WAIT + "The patient it belongs to is not in core yet: see store_user"
     " for this patient.",
+    "patient_not_in_core": _WAIT + "The patient is not in core yet. Parked: see whether the account"
+    " exists and why store_user has not brought it; then replay.",
+    "user_not_in_core": _WAIT + "The user is not in core yet. Parked: see whether the account"
+    " exists and why store_user has not brought it; then replay.",
     # a person decides
     "contact_taken": "Another account holds this e-mail or phone: decide the conflict.",
-    "role_taken": "The account is a patient's and a doctor's: decide the conflict.",
+    "role_differs": "The account is a patient's and a doctor's: decide the conflict.",
     # something at its source is not as it must be
     "document_type_missing": _SOURCE + "The document has no type.",
     "document_type_unknown": _SOURCE + "The document's type is none of prescription, lab, report.",
@@ -87,6 +91,9 @@ EXACT = {
     "erasure_incomplete": _WAIT + "Something of the patient is still in a store.",
     "steps_may_still_run": _WAIT + "Steps that began before the erasure may still be at work.",
     # what was done all the same
+    "license_differs": "A verified licence stays as it is, though the profile says another: ask.",
+    "profile_deleted": "Nothing: the profile was deleted, and what it had given is gone.",
+    "user_is_no_patient": "Nothing: the profile of who is no patient is passed over.",
     "no_contact": "Nothing: the account has neither e-mail nor phone and cannot be in Supabase.",
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,8 @@ from shared.remedies import EXACT, FAMILIES, find, remedy
 
 REPOSITORY = Path(__file__).parents[2]
 RAISED = {"TransientError", "PermanentError", "ContendedError"}
+# Notes beside a profile, not reasons in the ledger.
+NOTES = {"phone_differs", "email_differs"}
 
 
 def codes() -> set[str]:
@@ -34,6 +37,19 @@ def test_every_code_that_is_raised_has_a_text() -> None:
     raised = codes()
     assert len(raised) > 50
     assert sorted(code for code in raised if find(code) is None) == []
+
+
+def test_every_code_that_a_statement_writes_has_a_text() -> None:
+    stores = [
+        path.read_text(encoding="utf-8") for path in (REPOSITORY / "shared/stores").glob("*.py")
+    ]
+    written = {
+        code
+        for text in stores
+        for code in re.findall(r"\b(?:then|else) '([a-z]+(?:_[a-z]+)+)'(?! as)", text)
+    } - NOTES
+    assert {"patient_not_in_core", "user_not_in_core", "role_differs"} <= written
+    assert sorted(code for code in written if find(code) is None) == []
 
 
 @pytest.mark.parametrize("code", ["core_40001", "supabase_23505", "unknown_keyerror"])
