@@ -75,6 +75,7 @@ def _options(folder: Path, receiving: Collector) -> Options:
     """Dead letters after seconds; spans and metrics are exported, and soon."""
     exporting = {
         "OTEL_EXPORTER_OTLP_ENDPOINT": receiving.url,
+        "OTEL_SDK_DISABLED": "false",  # whatever a test sets while the functions are deployed anew
         "OTEL_BSP_SCHEDULE_DELAY": "200",
         "OTEL_METRIC_EXPORT_INTERVAL": "1000",
     }

@@ -39,7 +39,7 @@ def files(stores: Stores) -> Iterator[str]:
         mirror = mirrors.get(source["mirror_id"])
         if mirror is None:
             continue
-        if mirror["revoked"] or source["pdf_url"] is None:
+        if mirror["revoked"] or source["pdf_url"] not in stores.pdfs:
             if mirror["file_url"] is not None:
                 yield f"prescription {source['id']}: a file without a PDF"
         elif stores.files.get(mirror["file_url"]) != stores.pdfs[source["pdf_url"]]:
