@@ -67,9 +67,34 @@ def park(running: Running) -> tuple[str, str]:
     return uid, upload["id"]
 
 
+def shown(page: Page) -> dict[str, str]:
+    """Return the page's numbers, by their names."""
+    numbers = page.evaluate(
+        "Object.fromEntries([...document.querySelectorAll('#numbers dt')].map(dt =>"
+        " [dt.textContent, dt.parentElement.querySelector('dd').textContent]))"
+    )
+    return {name: numbers[name] for name in ("core users", "Supabase documents", "parked")}
+
+
+def counted(running: Running) -> dict[str, str]:
+    """Return the same numbers from rows that are counted."""
+    [core] = running.core(
+        "select (select count(*) from users) as users,"
+        " (select count(*) from sync.ledger where state = 'parked') as parked"
+    )
+    [supabase] = running.supabase("select count(*) as documents from documents")
+    return {
+        "core users": f"{core['users']:,}",
+        "Supabase documents": f"{supabase['documents']:,}",
+        "parked": f"{core['parked']:,}",
+    }
+
+
 def test_a_click_on_the_page_replays_what_is_parked(running: Running, chromium: Browser) -> None:
     uid, document = park(running)
     page, complaints = visit(chromium, running, "desktop")
+
+    eventually(lambda: shown(page) == counted(running))  # the page looks again by itself
 
     page.fill("#uid", uid)
     page.click("#ask button")
