@@ -58,9 +58,9 @@ format: setup ## Format the code
 requirements: setup ## Compile the pinned requirements anew
 	@$(VENV)/python -m pip install --quiet uv
 	@$(VENV)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-	  --no-emit-index-url --no-header requirements.in -o requirements.txt
+	  --no-header requirements.in -o requirements.txt
 	@$(VENV)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-	  --no-emit-index-url --no-header -c requirements.txt requirements-dev.in -o requirements-dev.txt
+	  --no-header -c requirements.txt requirements-dev.in -o requirements-dev.txt
 
 clean: ## Remove what was built or installed here
 	rm -rf .venv build infra/local/node/node_modules infra/local/browser/node_modules .pytest_cache .ruff_cache .hypothesis

@@ -20,9 +20,7 @@ RULES = {
     "a signed token": r"\beyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]{20,}",
     "a password in a connection string": r"\b\w+://[^\s:/@'\"{}$<]+:[^\s:/@'\"{}$<]+@",
     "a path of a machine": r"(?<![\w.])/(?:home|Users|root|work)/[\w.-]+",
-    "a package index of a network": (
-        r"(?i)(?:index-url|registry)\s*[=:]\s*[\"']?https?://(?!pypi\.org|registry\.npmjs\.org)"
-    ),
+    "a package index": r"(?i)(?:index-url|registry)\s*[=:]\s*[\"']?https?://",
     "an e-mail that could be somebody's": (
         r"\b[\w.+-]+@(?!(?:[\w-]+\.)*example\.(?:com|org|net)\b)"
         r"(?:gmail|yahoo|outlook|hotmail|icloud|healbridge)\.\w+"
@@ -67,6 +65,7 @@ def test_no_environment_file_or_key_is_tracked() -> None:
         ("eyJ" + "a" * 12 + ".eyJ" + "b" * 12 + "." + "c" * 24, "a signed token"),
         ("postgres://app:hunter2" + "@db/core", "a password in a connection string"),
         ("/home/" + "somebody/project", "a path of a machine"),
+        ("registry" + "=https://packages.example.com", "a package index"),
         ("asha.rao@" + "gmail.com", "an e-mail that could be somebody's"),
     ],
 )
