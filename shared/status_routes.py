@@ -19,7 +19,8 @@ from shared.errors import RequestError
 from shared.patient_status import PatientStatus, patient_status
 from shared.retrying import retry
 from shared.routes import KEY, Parameter, Route
-from shared.status import STATES, Status, Stuck, overall, stuck
+from shared.standing import Status, Stuck
+from shared.status import STATES, overall, stuck
 from shared.stores.core_lineage import CoreLineage
 from shared.visibility import VISIBLE_AT, Visibility, visibility
 

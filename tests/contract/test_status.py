@@ -9,7 +9,8 @@ import pytest
 from shared import catalog
 from shared.lineage import lineage, trace
 from shared.patient_status import patient_status
-from shared.status import Status, overall, stuck
+from shared.standing import Status
+from shared.status import overall, stuck
 from shared.stores.core import CoreDatabase
 from shared.stores.supabase import Supabase
 from shared.visibility import visibility

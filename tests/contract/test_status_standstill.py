@@ -8,7 +8,8 @@ from functions.upkeep.run_canary import patrol
 from shared import catalog
 from shared.canary_ways import watches
 from shared.resyncing import kinds
-from shared.status import Status, overall
+from shared.standing import Status
+from shared.status import overall
 from shared.stores.core import CoreDatabase
 from shared.stores.supabase import Supabase
 from tests.contract.real_stores import RealStores, Sql
