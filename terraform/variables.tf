@@ -29,9 +29,14 @@ variable "catalog" {
 }
 
 variable "core_connections" {
-  description = "Connections to core that the functions may hold together, as its transaction-mode pooler allows."
+  description = "Connections that the functions may hold together to core's transaction-mode pooler: half of what it takes, since a deployment runs old and new instances side by side. How many the pooler makes to core is its own setting (docs/deploy.md, section 3)."
   type        = number
   default     = 400
+
+  validation {
+    condition     = var.core_connections >= 1 && floor(var.core_connections) == var.core_connections
+    error_message = "core_connections must be a whole number, at least 1."
+  }
 }
 
 variable "firestore_location" {

@@ -9,7 +9,7 @@ variables {
   callers = { sync_status = ["group:operators@example.com"] }
   network = { name = "default", connector_range = "10.8.0.0/28" }
 
-  secret_versions = { CORE_DSN_PEOPLE = "3", SUPABASE_SERVICE_KEY = "1", WEBHOOK_SECRET = "2" }
+  secret_versions = { CORE_DSN_PEOPLE = "3", FINGERPRINT_KEY = "4", SUPABASE_SERVICE_KEY = "1", WEBHOOK_SECRET = "2" }
   settings        = { OPENAI_BASE_URL = "https://embeddings.example.com/v1" }
 }
 
@@ -248,6 +248,13 @@ run "auth_events_can_come_by_the_first_generation" {
       announce_user    = "providers/firebase.auth/eventTypes/user.create true 1024"
     }
     error_message = "Auth functions of the first generation."
+  }
+  assert {
+    condition = alltrue([
+      for function in google_cloudfunctions_function.auth :
+      [for secret in function.secret_environment_variables : "${secret.key} ${secret.secret} ${secret.version} ${secret.project_id}"] == ["FINGERPRINT_KEY FINGERPRINT_KEY 4 healbridge-test"]
+    ])
+    error_message = "Secrets of Auth functions of the first generation."
   }
   assert {
     condition     = length([for name in keys(google_cloudfunctions2_function.this) : name if contains(["announce_user", "announce_erasure"], name)]) == 0

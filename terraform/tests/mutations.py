@@ -30,7 +30,7 @@ _CATALOG = [
         "every_function_is_deployed_under_its_own_entry_point",
         ("functions", "= each.key\n    docker", '= "main"\n    docker'),
         ("shared/catalog.json", '"timeout_s": 60,', '"timeout_s": 100,'),
-        ("shared/catalog.json", '"max_instances": 5,', '"max_instances": 500,'),
+        ("shared/catalog.json", '"max_instances": 4,', '"max_instances": 400,'),
     ),
     *_fails(
         "every_step_has_dead_letters",
@@ -176,6 +176,12 @@ _KINDS = [
         "auth_events_can_come_by_the_first_generation",
         ("locals", "if !contains(keys(local.gen1), name)", ""),
         ("triggers", "retry = true", "retry = false"),
+        ("triggers", "each.value.secret_ids", "{}"),
+        (
+            "triggers",
+            'lookup(var.secret_versions, secret_environment_variables.value, "none")',
+            '"1"',
+        ),
     ),
     *_fails(
         "auth_events_can_be_left_to_reconciliation",

@@ -6,7 +6,7 @@ mock_provider "google" {
 
 variables {
   catalog         = jsondecode(file("tests/every_kind.json"))
-  secret_versions = { CORE_DSN_PEOPLE = "3", SUPABASE_SERVICE_KEY = "1", WEBHOOK_SECRET = "2" }
+  secret_versions = { CORE_DSN_PEOPLE = "3", FINGERPRINT_KEY = "4", SUPABASE_SERVICE_KEY = "1", WEBHOOK_SECRET = "2" }
 }
 
 run "the_sound_catalog_is_accepted" {
@@ -179,7 +179,7 @@ run "a_way_into_core_without_a_role_is_refused" {
     catalog = merge(var.catalog, { functions = {
       for name, function in var.catalog.functions : name => { for key, value in function : key => value if key != "core_role" }
     } })
-    secret_versions = { CORE_DSN_UNKNOWN = "3", SUPABASE_SERVICE_KEY = "1", WEBHOOK_SECRET = "2" }
+    secret_versions = { CORE_DSN_UNKNOWN = "3", FINGERPRINT_KEY = "4", SUPABASE_SERVICE_KEY = "1", WEBHOOK_SECRET = "2" }
   }
   expect_failures = [terraform_data.catalog]
 }
@@ -188,7 +188,7 @@ run "a_secret_without_a_version_is_refused" {
   command = plan
 
   variables {
-    secret_versions = { CORE_DSN_PEOPLE = "3", SUPABASE_SERVICE_KEY = "1" }
+    secret_versions = { CORE_DSN_PEOPLE = "3", FINGERPRINT_KEY = "4", SUPABASE_SERVICE_KEY = "1" }
   }
   expect_failures = [terraform_data.catalog]
 }
@@ -197,7 +197,7 @@ run "the_latest_version_is_refused" {
   command = plan
 
   variables {
-    secret_versions = { CORE_DSN_PEOPLE = "latest", SUPABASE_SERVICE_KEY = "1", WEBHOOK_SECRET = "2" }
+    secret_versions = { CORE_DSN_PEOPLE = "latest", FINGERPRINT_KEY = "4", SUPABASE_SERVICE_KEY = "1", WEBHOOK_SECRET = "2" }
   }
   expect_failures = [var.secret_versions]
 }

@@ -159,6 +159,7 @@ def _deployed(core: str, tmp_path_factory: pytest.TempPathFactory) -> Generator[
             "GOOGLE_CLOUD_PROJECT": PROJECT,
             "PUBSUB_EMULATOR_HOST": f"127.0.0.1:{port}",
             "CORE_DSN": login(core, "repair"),
+            "FINGERPRINT_KEY": "key of the tests",
         }
         deployed = Deployed(package_check.unpack(tmp_path_factory.mktemp("package")), env, bus)
         for topic in catalog.load().topics:
