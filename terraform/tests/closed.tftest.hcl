@@ -123,8 +123,18 @@ run "firebase_is_open_only_to_those_who_need_it" {
   command = plan
 
   assert {
-    condition     = google_project_iam_custom_role.claims.permissions == toset(["firebaseauth.users.get", "firebaseauth.users.update"])
-    error_message = "Who sets claims must not delete accounts."
+    condition = {
+      canary   = google_project_iam_custom_role.canary.permissions
+      claims   = google_project_iam_custom_role.claims.permissions
+      erasures = google_project_iam_custom_role.erasures.permissions
+      pushes   = google_project_iam_custom_role.pushes.permissions
+      } == {
+      canary   = toset(["firebaseauth.users.create", "firebaseauth.users.get"])
+      claims   = toset(["firebaseauth.users.get", "firebaseauth.users.update"])
+      erasures = toset(["firebaseauth.users.delete", "firebaseauth.users.get"])
+      pushes   = toset(["cloudmessaging.messages.create"])
+    }
+    error_message = "A role of our own allows more or less than its duty: who sets claims must not delete accounts."
   }
   assert {
     condition     = toset([for grant in google_project_iam_member.firebase : grant.member]) == toset([for name in keys(local.firebase_roles) : google_service_account.runs_as[name].member])
