@@ -80,6 +80,7 @@ class Witness:
     collector: Collector
     messages: list[tuple[str, dict[str, Any]]] = field(default_factory=list[Any])  # topic, message
     answers: list[tuple[str, str, bool]] = field(default_factory=list[Any])  # place, text, own
+    _read: dict[str, int] = field(default_factory=dict[str, int])  # of what only grows
 
     def __post_init__(self) -> None:
         project = f"projects/{self.facts['project_id']}"
@@ -110,29 +111,34 @@ class Witness:
         return answer
 
     def findings(self, planted: Planted) -> list[Finding]:
-        """Return every planted text that is told where it does not belong."""
+        """Return every planted text that was told where it does not belong since the last look."""
         everything, contents = (*planted.contents, *planted.uids), planted.contents
         self.hears()
+        answers = self._new("answers", self.answers)
         return [
             *_searched(self._logs(), everything),
             *_searched(self._messages(), everything),
             *_searched(self._rows(), contents),
             *_searched(self._exported(), everything),
             *_searched(self._shown(), everything),
-            *_searched(
-                ((f"answer of {p}", t) for p, t, own in self.answers if not own), everything
-            ),
-            *_searched(((f"answer of {p}", t) for p, t, own in self.answers if own), contents),
+            *_searched(((f"answer of {p}", t) for p, t, own in answers if not own), everything),
+            *_searched(((f"answer of {p}", t) for p, t, own in answers if own), contents),
         ]
+
+    def _new(self, name: str, told: Any) -> Any:
+        """Return the part of a list or text that was not looked at before."""
+        start, self._read[name] = self._read.get(name, 0), len(told)
+        return told[start:]
 
     def _logs(self) -> Iterator[tuple[str, str]]:
         for path in sorted(Path(self.facts["logs"]).glob("*.log")):
             if path.name in VENDORS_LOGS:
                 continue
-            yield path.name, _SMS.sub("", path.read_text(errors="replace"))
+            written = path.read_text(errors="replace").rpartition("\n")[0]  # whole lines
+            yield path.name, _SMS.sub("", self._new(path.name, written))
 
     def _messages(self) -> Iterator[tuple[str, str]]:
-        for topic, message in self.messages:
+        for topic, message in self._new("messages", self.messages):
             data = base64.b64decode(message.get("data", "")).decode(errors="replace")
             try:
                 event = json.loads(data)
@@ -157,7 +163,7 @@ class Witness:
                     yield f"{store} sync.{name}", "\n".join(row[0] for row in rows)
 
     def _exported(self) -> Iterator[tuple[str, str]]:
-        exports = b"\n".join(self.collector.bodies)
+        exports = b"\n".join(self._new("exports", self.collector.bodies))
         yield "spans and metrics", exports.decode(errors="replace")
 
     def _shown(self) -> Iterator[tuple[str, str]]:
