@@ -51,7 +51,7 @@ variable "firestore_location" {
 }
 
 variable "kms_key" {
-  description = "Customer-managed key for topics, secrets, images and functions: projects/P/locations/REGION/keyRings/R/cryptoKeys/K; null for Google's own."
+  description = "Customer-managed key for topics, secrets, images, functions and audit lines: projects/P/locations/REGION/keyRings/R/cryptoKeys/K; null for Google's own."
   type        = string
   default     = null
 

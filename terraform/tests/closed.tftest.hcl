@@ -157,6 +157,7 @@ run "messages_and_secrets_stay_in_their_region_under_the_given_key" {
       [for function in google_cloudfunctions2_function.this : function.kms_key_name],
       [for secret in google_secret_manager_secret.this : secret.replication[0].user_managed[0].replicas[0].customer_managed_encryption[0].kms_key_name],
       [google_artifact_registry_repository.images.kms_key_name, google_storage_bucket.source.encryption[0].default_kms_key_name],
+      [google_logging_project_bucket_config.audit.cmek_settings[0].kms_key_name],
     )) == toset([var.kms_key])
     error_message = "Something is not under the key."
   }
@@ -167,5 +168,9 @@ run "messages_and_secrets_stay_in_their_region_under_the_given_key" {
   assert {
     condition     = toset([for grant in google_kms_crypto_key_iam_member.service_agent : grant.member]) == toset(values(local.service_agents))
     error_message = "Google's agents may not use the key."
+  }
+  assert {
+    condition     = google_kms_crypto_key_iam_member.logging[0].crypto_key_id == var.kms_key
+    error_message = "Cloud Logging may not use the key."
   }
 }

@@ -115,6 +115,7 @@ _CLOSED = [
         ("secrets", "= var.region", '= "us-central1"'),
         ("secrets", "customer_managed_encryption.value\n", '"other"\n'),
         ("encryption", "if var.kms_key != null", "if var.kms_key == null"),
+        ("audit", "kms_key_name = cmek_settings.value", 'kms_key_name = "other"'),
     ),
 ]
 
@@ -179,6 +180,8 @@ _KINDS = [
         ("locals", "if !contains(keys(local.gen1), name)", ""),
         ("triggers", "retry = true", "retry = false"),
         ("triggers", "each.value.secret_ids", "{}"),
+        ("triggers", "ALLOW_INTERNAL_ONLY", "ALLOW_ALL"),
+        ("triggers", "= var.kms_key", "= null"),
         (
             "triggers",
             'lookup(var.secret_versions, secret_environment_variables.value, "none")',
