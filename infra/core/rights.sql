@@ -128,6 +128,7 @@ grant execute on function
   sync.moving_entities, sync.patient_entities, sync.settle_outbox, sync.standing
   to healbridge_repair, healbridge_operator;
 grant execute on function sync.touch_canary, sync.purge_history to healbridge_repair;
+grant execute on function sync.due_looks, sync.look_again to healbridge_repair;
 
 -- A decision may take a contact off an account or make it a doctor's; an orphan goes with all of it.
 grant select on users to healbridge_operator;

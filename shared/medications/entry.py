@@ -9,6 +9,7 @@ from shared.medications.duration import DEFAULT_DAYS, mentions_duration, read_du
 from shared.medications.fields import Fields
 from shared.medications.frequency import Frequency, read_frequency
 from shared.medications.medication import Medication
+from shared.medications.raw_line import Stated, contradicts
 from shared.medications.strength import Strength, read_strength, strength_text
 from shared.medications.text import compatible, fold, number, one_line, plain, scalar_text, storable
 
@@ -32,6 +33,14 @@ def read_entry(entry: object, *, position: int, document_id: str) -> Medication:
     route = _form_or_route(fields, "route")
     days, days_defaulted = _duration(fields, frequency_as_read, frequency, raw)
     confidence = _confidence(fields)
+    if raw and contradicts(
+        raw,
+        name,
+        Stated(strength_as_read, strength),
+        Stated(frequency_as_read, frequency.timing),
+        None if days_defaulted else days,
+    ):
+        fields.reasons.append("raw_disagrees")
     unsaid = {"form": form is None, "route": route is None, "duration_days": days_defaulted}
     return Medication(
         document_id=document_id,

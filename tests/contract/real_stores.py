@@ -18,6 +18,7 @@ from shared.stores.inboxes import Inboxes
 from shared.stores.shown_appointments import ShownAppointments
 from shared.stores.supabase import Supabase
 from tests.memory.bus import MemoryBus
+from tests.memory.dead_letters import MemoryDeadLetters
 from tests.memory.embedder import MemoryEmbedder
 from tests.memory.files import MemoryPdfSources, MemoryStorage
 from tests.memory.firebase import MemoryAccounts, MemoryFirebase, MemoryFirestore
@@ -83,6 +84,7 @@ class RealStores(Clients):
             messaging=self.devices,
             pdf_sources=MemoryPdfSources(),
             storage=MemoryStorage(),
+            dead_letters=MemoryDeadLetters(self.bus),
         )
 
     def run(self, without: str = "") -> None:
