@@ -6,13 +6,15 @@ Kept records lose their person by the ids alone: what SQL takes out of free text
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from shared.events import Ref
 from shared.models import Erasure, Receipt
 from shared.outcomes import Outcome
+from shared.tombstones import BuriedError, askable
 from tests.memory import core_erasing
 from tests.memory.core import MemoryCore, Row
 from tests.memory.place import alias
@@ -36,6 +38,13 @@ class MemoryCoreTombstones:
         """Return kind and key of those that belong to erased patients."""
         with self._core.effect("core_tombstones.buried"):
             return {(r.kind, r.key) for r in refs if alias(r.kind, r.key) in self._core.tombstones}
+
+    @contextmanager
+    def asked_along(self, refs: Sequence[Ref]) -> Generator[None]:
+        """Ask at once: in memory there is no round trip to spare."""
+        if self.buried(askable(refs)):
+            raise BuriedError
+        yield
 
     def reopen(self, uids: Sequence[str]) -> None:
         """Have certified erasures of these patients run once more."""

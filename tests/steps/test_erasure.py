@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from importlib import import_module
+from itertools import takewhile
 from typing import Any
 from uuid import UUID
 
@@ -16,6 +18,7 @@ from shared.erasing import look_for_the_last_time
 from shared.errors import PermanentError, TransientError
 from shared.events import Ref, encode
 from shared.relay import drain
+from shared.runtime import CORE_FIRST
 from tests.memory import faults
 from tests.memory.clients import MemoryClients
 from tests.memory.place import alias, no_hook
@@ -31,6 +34,7 @@ STEPS = [
     if catalog.load().topics[step.topic or ""]["kind"] not in {"erasure", "any"}
 ]
 KEYS = {"user": UID, "document": DOCUMENT, "prescription": "rx1", "appointment": "a1"}
+FOREIGN_READS = {"supabase_documents.read", "firestore.read"}
 READS = {"core_tombstones.buried", "core_tombstones.reopen", "ledger.record", "ledger.pause"}
 
 
@@ -215,6 +219,23 @@ def test_no_step_does_anything_for_an_erased_patient(to: MemoryClients, step: An
     assert written.key == alias(kind, KEYS[kind])
     run(to)
     assert list(everywhere(to)) == []
+
+
+@pytest.mark.parametrize("step", STEPS, ids=lambda step: step.name)
+def test_a_step_that_asks_along_with_core_only_reads_before(to: MemoryClients, step: Any) -> None:
+    import_module(step.module)
+    effects: list[str] = []
+    for place in to.places:
+        place.hook = lambda moment, name: effects.append(name) if moment == "before" else None
+
+    to.publish([event(step.topic, KEYS[catalog.load().topics[step.topic]["kind"]])])
+    (delivery,) = [each for each in to.bus.pending if each.function == step.name]
+    effects.clear()
+    to.bus.deliver(to, delivery)
+
+    after = effects[effects.index("core_tombstones.buried") + 1 :]
+    before = takewhile(lambda name: not name.startswith(("core_", "ledger.")), after)
+    assert step.name not in CORE_FIRST or set(before) <= FOREIGN_READS
 
 
 def test_the_living_of_a_batch_go_on_without_the_erased(to: MemoryClients, send: Send) -> None:
