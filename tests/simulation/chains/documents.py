@@ -77,14 +77,14 @@ def _medicine(value: int, place: int) -> Row:
 
 def _upload(world: World, number: int, value: int) -> None:
     world.to.memory_supabase.upload(_row(world, number, value))
-    _changed(world, "INSERT", number)
+    _changed(world, "INSERT", _id(world, number))
 
 
 def _upload_several(world: World, number: int, value: int) -> None:
     """One statement writes several documents, and sends one webhook."""
     numbers = [(number + further) % 4 for further in range(2 + value % 2)]
     world.to.memory_supabase.upload(*[_row(world, n, value + n) for n in numbers])
-    _changed(world, "INSERT", *numbers)
+    _changed(world, "INSERT", *[_id(world, n) for n in numbers])
 
 
 def _delete(world: World, number: int, value: int) -> None:
@@ -92,14 +92,14 @@ def _delete(world: World, number: int, value: int) -> None:
     if key in supabase.document_rows:
         path = supabase.document_rows[key]["file_url"]
         supabase.delete_document(key)
-        _changed(world, "DELETE", number)
+        _changed(world, "DELETE", key)
         _deleted(world).setdefault(number, []).append((key, path))
 
 
-def _changed(world: World, operation: str, *numbers: int) -> None:
-    for number in numbers:
-        _reminded(world).pop(_id(world, number), None)
-    world.hint(operation, [_id(world, number) for number in numbers])
+def _changed(world: World, operation: str, *keys: str) -> None:
+    for key in keys:
+        _reminded(world).pop(key, None)
+    world.hint(operation, list(keys))
 
 
 def _remind(world: World, number: int, value: int) -> None:
