@@ -228,11 +228,18 @@ class World(Stage):
         elif _taken(self.webhooks, lose.pick):
             self.told.append("a webhook is lost")
 
+    def _is_told_again(self, delivery: Delivery) -> bool:
+        """
+        Tell whether anything is left that tells of a message: not of one that nobody can read, nor
+        of a dead letter, nor of an upload's deletion, whose file would stay in Storage for good.
+        """
+        files = self.to.memory_supabase.removed_files
+        dead = delivery.function == "park_dead_letter" or first_ref(delivery) is None
+        return not dead and not any(key in files for _, key in untold(delivery))
+
     def _lose_message(self, pick: int) -> None:
         """Of a message that core has not announced, only the reconciler knows that it is lost."""
-        pending = [
-            d for d in self.to.bus.pending if d.function != "park_dead_letter" and first_ref(d)
-        ]
+        pending = [d for d in self.to.bus.pending if self._is_told_again(d)]
         if pending:
             lost = pending[pick % len(pending)]
             self.to.bus.pending.remove(lost)
