@@ -26,9 +26,11 @@ if TYPE_CHECKING:
     from shared.stores.core_appointments import CoreAppointments
     from shared.stores.core_canary import CoreCanary
     from shared.stores.core_conflicts import CoreConflicts
+    from shared.stores.core_digests import CoreDigests
     from shared.stores.core_doctors import CoreDoctors
     from shared.stores.core_documents import CoreDocuments
     from shared.stores.core_erasures import CoreErasures
+    from shared.stores.core_findings import CoreFindings
     from shared.stores.core_links import CoreLinks
     from shared.stores.core_notifications import CoreNotifications
     from shared.stores.core_outbox import CoreOutbox
@@ -49,6 +51,7 @@ if TYPE_CHECKING:
     from shared.stores.shown_appointments import ShownAppointments
     from shared.stores.storage import Storage
     from shared.stores.supabase import Supabase
+    from shared.stores.supabase_digests import SupabaseDigests
     from shared.stores.supabase_documents import SupabaseDocuments
     from shared.stores.supabase_outbox import SupabaseOutbox
     from shared.stores.supabase_patients import SupabasePatients
@@ -172,6 +175,18 @@ class Clients:
         return CoreReplays(self.core)
 
     @cached_property
+    def core_digests(self) -> CoreDigests:
+        from shared.stores.core_digests import CoreDigests
+
+        return CoreDigests(self.core)
+
+    @cached_property
+    def core_findings(self) -> CoreFindings:
+        from shared.stores.core_findings import CoreFindings
+
+        return CoreFindings(self.core)
+
+    @cached_property
     def core_documents(self) -> CoreDocuments:
         from shared.stores.core_documents import CoreDocuments
 
@@ -248,6 +263,12 @@ class Clients:
         from shared.stores.supabase_documents import SupabaseDocuments
 
         return SupabaseDocuments(self.supabase)
+
+    @cached_property
+    def supabase_digests(self) -> SupabaseDigests:
+        from shared.stores.supabase_digests import SupabaseDigests
+
+        return SupabaseDigests(self.supabase)
 
     @cached_property
     def supabase_outbox(self) -> SupabaseOutbox:
