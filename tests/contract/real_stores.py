@@ -125,13 +125,13 @@ class RealStores(Clients):
         self.core_sql.execute(_PRESCRIPTION, values)
 
     def reconcile(
-        self, name: str, *, dry_run: bool = False, grace_s: float = 0, page_rows: int = 100_000
+        self, name: str, *, dry_run: bool = False, grace_s: float = 0, blocks: int = 1
     ) -> tuple[Report, list[Finding]]:
-        """Run one comparison."""
+        """Run one comparison, `blocks` of a table at first."""
         run = reconciliation(name, self, grace_s=grace_s)
         for side in (run.source, run.target):
             if isinstance(side, Table):
-                side.page_rows = page_rows
+                side.first_blocks = blocks
         self.age()
         return run.run(dry_run=dry_run)
 
