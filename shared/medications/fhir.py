@@ -12,7 +12,7 @@ An OCR reading states what was written; it is no order (not a MedicationRequest 
     timing.as_needed            asNeededBoolean = true
     timing.meal                 additionalInstruction.text
     route, if stated            route.text
-    timing.doses, if all equal  doseAndRate.doseQuantity, unit as stated or the stated form
+    timing.doses, if all equal  doseAndRate.doseQuantity, unit as stated or of a counted form
 
 Three rules behind the table. A product default (form, route, 30 days) is not a statement of the
 document and is left out. A medication that needs review is text alone: a machine would act on the
@@ -28,7 +28,9 @@ from decimal import Decimal
 from typing import Any
 
 from shared.medications.medication import Medication
+from shared.medications.text import fold
 from shared.medications.timing import Timing
+from shared.medications.vocabulary import DOSE_UNITS
 
 GTS_SYSTEM = "http://terminology.hl7.org/CodeSystem/v3-GTSAbbreviation"
 UCUM_SYSTEM = "http://unitsofmeasure.org"
@@ -76,8 +78,11 @@ def _timing(medication: Medication, timing: Timing) -> dict[str, Any]:
 def _quantity(medication: Medication, timing: Timing) -> dict[str, Any] | None:
     if len(set(timing.doses)) != 1:
         return None
-    stated_form = None if "form" in medication.defaulted else medication.form
-    unit = timing.dose_unit or stated_form
+    unit = timing.dose_unit
+    if unit is None and "form" not in medication.defaulted:
+        unit = DOSE_UNITS.get(fold(medication.form))
+        if unit is None:
+            return None  # one of a syrup or an injection: one of what?
     return {"value": _json_number(timing.doses[0])} | ({"unit": unit} if unit else {})
 
 

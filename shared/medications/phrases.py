@@ -3,6 +3,10 @@
 Slots are morning-noon-night, or morning-noon-evening-night when there are four (the Indian
 scheme); their separator is a hyphen or a plus. An amount above ten in a slot is refused: it is a
 date (12-5-24), or insulin units. Two slots ("1-1") are ambiguous: times of day, or a range.
+
+What looks like an amount is often something else, and then a person decides: hours of the day
+(6-2-10), the number to dispense (BD 10 tabs), days (1-0-1 - 5), a decimal that lost its zero
+(.5 tab) or could lose its point (1.0 tab).
 """
 
 from __future__ import annotations
@@ -15,7 +19,15 @@ from typing import TypeVar
 
 from shared.medications.duration import MARKED, stated_days
 from shared.medications.timing import Meal, PeriodUnit, Rate, When
-from shared.medications.vocabulary import AMBIGUOUS, COUNTS, DOSE_UNITS, HALF, PHRASES, Part
+from shared.medications.vocabulary import (
+    AMBIGUOUS,
+    COUNTS,
+    DOSE_UNITS,
+    HALF,
+    MOST_AT_ONCE,
+    PHRASES,
+    Part,
+)
 
 _T = TypeVar("_T")
 
@@ -24,6 +36,7 @@ _SLOT_NAMES: dict[int, tuple[When, ...]] = {
     4: ("MORN", "NOON", "EVE", "NIGHT"),
 }
 _MAX_SLOT = 10
+_FOUR, _LEAST_DAYS = 4, 2  # "1-0-1-5": five at night, or three slots and five days?
 _OPEN = Rate()
 _PERIOD_UNITS: dict[str, PeriodUnit] = {"h": "h", "g": "h", "d": "d", "w": "wk", "m": "mo"}
 
@@ -49,9 +62,12 @@ _ALTERNATIVES = (
     rf"(?P<count>(?P<times>{_POSITIVE}|{_any(COUNTS)}) ?(?:times?|x|baar|bar|dafa|बार){_END})",
     rf"(?P<word>(?:{_any(PHRASES)}){_END})",
     rf"(?P<ambiguous>(?:{_any(AMBIGUOUS)}){_END})",
-    r"(?P<blank>[ ,;()&|.]+)",
+    r"(?P<blank>(?:[ ,;()&|]|\.(?! ?[0-9]))+)",  # the point of ".5 tab" is none
 )
 _PHRASE = re.compile("|".join(_ALTERNATIVES))
+_EVERY_MEAL = re.compile(
+    r"meals|(?:\b(?:meal|food|eating|ac|pc)|pehle|pahle|baad|bad) ?(?:and|&|aur) "
+)
 
 
 class UnreadableError(Exception):
@@ -93,7 +109,26 @@ def read_phrases(folded: str) -> Reading:
             raise UnreadableError
         _take(reading, phrase)
         position = phrase.end()
+    reading.ambiguous |= _is_doubtful(reading) or _is_miscounted(reading, folded)
     return reading
+
+
+def _is_doubtful(reading: Reading) -> bool:
+    """Whether an amount is larger than what is taken at once, so that it may be no amount."""
+    amounts = [amount for _, amount in reading.slots or ()]
+    amounts += [] if reading.dose is None else [reading.dose]
+    return any(amount > MOST_AT_ONCE[reading.dose_unit or "tablet"] for amount in amounts)
+
+
+def _is_miscounted(reading: Reading, folded: str) -> bool:
+    """Whether the times of day named are not the number of doses."""
+    if reading.slots is not None or reading.rate.times is not None:
+        return False
+    named = set(reading.when)
+    if {"NIGHT", "HS"} <= named or ({"EVE", "NIGHT"} <= named and "dinner" in folded):
+        return True  # "at night, HS", "evening after dinner": one time, named twice
+    # "Before meals and at bedtime" is four times, "before food at bedtime" is once.
+    return len(named) == 1 and reading.meal is not None and bool(_EVERY_MEAL.search(folded))
 
 
 def _take(reading: Reading, phrase: re.Match[str]) -> None:
@@ -127,6 +162,8 @@ def _take_slots(reading: Reading, text: str) -> None:
         return
     if max(amounts) > _MAX_SLOT:
         raise UnreadableError
+    if len(amounts) == _FOUR and amounts[-1] >= _LEAST_DAYS and amounts[-1] > max(amounts[:-1]) > 0:
+        reading.ambiguous = True
     slots = zip(_SLOT_NAMES[len(amounts)], amounts, strict=True)
     reading.slots = _agreed(reading.slots, tuple(slot for slot in slots if slot[1]))
 
@@ -169,6 +206,8 @@ def _amount(text: str) -> Decimal:
     whole, _, rest = text.strip().rpartition(" ")
     numerator, slash, denominator = rest.partition("/")
     if not slash:
+        if "." in rest and rest.endswith("0"):
+            raise UnreadableError  # 1.0 without its point is ten
         return Decimal(rest)
     if numerator >= denominator:  # single digits
         raise UnreadableError

@@ -49,6 +49,18 @@ _DOSE_UNITS = {
     "ml": "ml",
 }
 DOSE_UNITS = {name: unit for unit, names in _DOSE_UNITS.items() for name in names.split()}
+# Above it a number may be the quantity to dispense, hours, units or a lost decimal point. Our own
+# bounds, wide of usual single doses: not a check of any medicine's safe dose.
+MOST_AT_ONCE = {
+    "tablet": 4,
+    "capsule": 4,
+    "drop": 20,
+    "puff": 8,
+    "spray": 4,
+    "sachet": 4,
+    "teaspoon": 4,
+    "ml": 60,
+}
 
 _RATES = {
     "bd, bid, bds": Rate(2, 1, "d"),
@@ -73,7 +85,9 @@ _WHENS: dict[str, When] = {
     "noon, midday, afternoon, dopahar, dopahr, dupahar, दोपहर": "NOON",
     "evening, evenings, sham, shaam, sandhya, शाम": "EVE",
     "nocte, night, nights, nightly, raat, rat ko, raat ko, रात": "NIGHT",
-    "hs, bedtime, bed time, hour of sleep, sote samay, sote waqt, sone se pehle": "HS",
+    "hs, bedtime, bed time, hour of sleep, sote samay, sote waqt, sone se pehle, सोते समय,"
+    " raat ko sote samay, raat ko sone se pehle, रात को सोते समय, at night at bedtime,"
+    " at night before sleep": "HS",
 }
 _MEALS: dict[str, Meal] = {
     "ac, before food, before meal, before meals, before eating, khane se pehle, khane se pahle,"

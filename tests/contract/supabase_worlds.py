@@ -15,8 +15,10 @@ from shared.foreign_chunks import ForeignChunk
 from shared.stores.supabase import Supabase
 from shared.stores.supabase_documents import SupabaseDocuments
 from shared.stores.supabase_outbox import SupabaseOutbox
+from shared.stores.supabase_patients import SupabasePatients
 from shared.stores.supabase_users import SupabaseUsers
 from tests.memory.embedder import vector
+from tests.memory.erasures import MemorySupabasePatients
 from tests.memory.supabase import MemorySupabase
 from tests.memory.supabase_documents import MemorySupabaseDocuments, MemorySupabaseOutbox
 from tests.memory.supabase_users import MemorySupabaseUsers
@@ -45,6 +47,7 @@ class MemorySupabaseWorld:
         self.documents: Any = MemorySupabaseDocuments(supabase)
         self.users: Any = MemorySupabaseUsers(supabase)
         self.outbox: Any = MemorySupabaseOutbox(supabase)
+        self.patients: Any = MemorySupabasePatients(supabase)
         self.upload = supabase.upload
         self.delete_document = supabase.delete_document
         self.expire_leases = supabase.outbox.expire_leases
@@ -89,6 +92,7 @@ class HttpSupabaseWorld:
         self.documents: Any = SupabaseDocuments(supabase)
         self.users: Any = SupabaseUsers(supabase)
         self.outbox: Any = SupabaseOutbox(supabase)
+        self.patients: Any = SupabasePatients(supabase)
         self._sql = sql
 
     def upload(self, *documents: dict[str, Any]) -> None:

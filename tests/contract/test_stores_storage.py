@@ -150,6 +150,30 @@ def test_deleting_takes_what_is_there_and_takes_no_offence_at_what_is_not(
     assert held(endpoints) is None
 
 
+def test_more_files_than_a_listing_and_a_deletion_hold_are_all_found_and_deleted(
+    endpoints: Endpoints,
+) -> None:
+    mine = [f"many/page{number:04}.jpg" for number in range(1003)]
+    for key in [*mine, "many2/kept.jpg"]:
+        endpoints.storage.put_object(Bucket=TARGET, Key=key, Body=b"x")
+    found = Storage().below(f"{TARGET}/many/")
+    assert sorted(found) == [f"{TARGET}/{key}" for key in mine]
+    Storage().delete([*found, f"{TARGET}/many/never-there.jpg"])
+    assert Storage().below(f"{TARGET}/many/") == []
+    assert Storage().below(f"{TARGET}/many2/") == [f"{TARGET}/many2/kept.jpg"]
+    Storage().delete([*found, f"{TARGET}/many2/kept.jpg"])
+    assert Storage().below(f"{TARGET}/nobody/") == []
+
+
+def test_a_file_that_storage_does_not_delete_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = b"<DeleteResult><Error><Key>k</Key><Code>InternalError</Code></Error></DeleteResult>"
+    server = LoopbackServer(0, lambda _: Response(200, answer, {"Content-Type": "application/xml"}))
+    with serving(server) as port:
+        monkeypatch.setenv("SUPABASE_S3_URL", f"http://127.0.0.1:{port}")
+        with pytest.raises(TransientError, match="storage_delete_failed"):
+            Storage().delete([PATH])
+
+
 @pytest.mark.parametrize("size", [len(PDF), 3 * PART])
 @pytest.mark.parametrize(
     ("promised", "code"),

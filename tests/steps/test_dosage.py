@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from shared.medications.duration import MAX_DAYS, mentions_duration, read_duration
@@ -72,6 +72,10 @@ TIMES_OF_DAY = {
     "before breakfast": ("MORN",),
     "after breakfast and after dinner": ("MORN", "NIGHT"),
     "0-0-1 HS": ("NIGHT",),
+    "raat ko sote samay": ("HS",),
+    "at night after dinner": ("NIGHT",),
+    "morning after food and night": ("MORN", "NIGHT"),
+    "after food at night": ("NIGHT",),
 }
 AMOUNTS = {
     "½-0-½": ("0.5", "0.5"),
@@ -87,6 +91,10 @@ AMOUNTS = {
     "5 ml TDS": ("5",),
     "ek goli raat ko": ("1",),
     "1 tab 1-0-1": ("1", "1"),
+    "5 ml 5-5-5": ("5", "5", "5"),
+    "0-0-0-4": ("4",),
+    "2-1-1-2": ("2", "1", "1", "2"),
+    "4 tabs BD": ("4",),
     "BD": (),
 }
 MEALS = {
@@ -102,7 +110,9 @@ MEALS = {
 }
 UNCLEAR = {
     "frequency_ambiguous": "OD|o.d.|QD|q.d.|QOD|EOD|1-1|1-2 tabs|ON|qn|qhs|BT|TIW|BIW|q1d|U"
-    "|1 tab OD",
+    "|1 tab OD|6-2-10|8-2-8|5-5-5|10-0-10|BD 10 tabs|TDS 15 caps|30 tablets daily|1-0-1 - 5|2-2-2-3"
+    "|at night HS|night and bedtime|evening after dinner|90 ml BD|25 drops TDS"
+    "|1-0-1-2|before meals and HS|after food & at night|pc and HS",
     "frequency_contradictory": "BD TDS|1-0-1 TDS|1-0-1 subah|8 hourly BD|2 tab 1-0-1|stat BD"
     "|1 tab 1-0-2|stat 1-0-1|stat SOS|weekly morning and night"
     "|BD x 5 days x 7 days|hourly at night|BD before food after food|1-0-1 1-1-1",
@@ -110,7 +120,8 @@ UNCLEAR = {
     "|5 days a week|every 100 hours|25 times daily|as directed|khane ke baad|2|1-0-1 1/3|q6pm"
     "|0 tab BD|0 times daily|0x daily|every 0 days at night|every 99 hours|every 40 days"
     "|0-0-1010 tab|3/2 tab BD|2/2-0-1|twice SOS"
-    "|11/2-0-1|weekly on Monday|BD5|do not take|max 3 daily|every 0 hours|ॐ",
+    "|11/2-0-1|weekly on Monday|BD5|do not take|max 3 daily|every 0 hours|ॐ"
+    "|.5 tab BD|.5-0-1|. 5 ml TDS|BD, .5 tab|1-0-1 .5 tab|1.0 tab BD|1.0-0-1.0|2.50 ml TDS",
 }
 
 
@@ -182,6 +193,8 @@ def test_a_duration_inside_a_frequency_is_found(text: str) -> None:
 def test_any_slots_give_exactly_their_amounts(slots: list[str], separator: str) -> None:
     values = {"1/2": "0.5", "1 1/2": "1.5"}
     expected = tuple(Decimal(values.get(slot, slot)) for slot in slots if slot != "0")
+
+    assume(len(slots) == 3 or expected[-1:] != (2,) or "2" in slots[:-1])  # may be two days
 
     timing = read_frequency(separator.join(slots)).timing
 

@@ -104,6 +104,7 @@ def test_the_meal_is_an_additional_instruction() -> None:
         ({"frequency": "1-0-1"}, {"value": 1, "unit": "tablet"}),
         ({"frequency": "½-0-½"}, {"value": 0.5, "unit": "tablet"}),
         ({"frequency": "5 ml TDS", "form": "syrup"}, {"value": 5, "unit": "ml"}),
+        ({"frequency": "1-0-1", "form": "Tab."}, {"value": 1, "unit": "tablet"}),
         ({"frequency": "1-0-1", "form": None}, {"value": 1}),
     ],
 )
@@ -111,6 +112,13 @@ def test_an_amount_is_given_in_the_unit_that_was_read(
     fields: dict[str, object], quantity: dict[str, object]
 ) -> None:
     assert dosage(medication(**fields))["doseAndRate"] == [{"doseQuantity": quantity}]
+
+
+@pytest.mark.parametrize("form", ["injection", "syrup"])
+def test_one_of_a_form_that_is_not_counted_is_left_to_the_text(form: str) -> None:
+    found = dosage(medication(frequency="1-0-1", form=form))
+
+    assert "doseAndRate" not in found
 
 
 @pytest.mark.parametrize("frequency", ["1-0-2", "BD"])
