@@ -1,7 +1,7 @@
 """
 Who looks for planted texts wherever the sync tells something: log lines, messages and dead letters
-(by subscriptions of its own on every topic), the rows of both `sync` schemas and of pg_net, exported
-spans and metrics, what devices are shown, and HTTP answers.
+(by subscriptions of its own on every topic), the rows of both `sync` schemas and of pg_net, spans
+and metrics as exported, what devices are shown, and HTTP answers.
 
 It knows the disguises that a text takes on its way: JSON's and URLs' escapes, base64 at any offset,
 hexadecimal, and plain digests of a contact, which anybody can compute who has a list of contacts.
