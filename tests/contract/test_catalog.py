@@ -141,7 +141,7 @@ def test_the_readme_shows_a_function_in_its_chain(function: Function) -> None:
 @each_function
 def test_a_function_is_tested(function: Function) -> None:
     """In memory; upkeep that lives by its SQL, on real databases."""
-    upkeep = ("reconciliation", "canary", "history", "retry_failed", "status_http")
+    upkeep = ("orphans", "canary", "history", "retry_failed", "status_http")
     tests = [*(REPOSITORY / "tests" / "steps").glob("test_*.py")]
     tests += [REPOSITORY / "tests" / "contract" / f"test_{name}.py" for name in upkeep]
     assert any(function.name in path.read_text(encoding="utf-8") for path in tests)
