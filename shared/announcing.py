@@ -21,5 +21,6 @@ def announce(step: str, topic: str, uid: str, publish: Publish, *, version: int 
     ref = Ref("user", uid, version)
     if code := flaw(ref):
         raise PermanentError(code)
+    fingerprint = log.fingerprint(uid)  # first: a missing key must leave nothing half-done
     publish([Event(topic, (ref,), tracing.continued())])
-    log.event("announced", step=step, count=1, fingerprint=log.fingerprint(uid))
+    log.event("announced", step=step, count=1, fingerprint=fingerprint)

@@ -16,7 +16,7 @@ import sys
 from typing import Any
 
 from shared import tracing
-from shared.settings import optional
+from shared.settings import optional, required
 
 FIELDS = frozenset(
     {
@@ -51,11 +51,9 @@ def _trace(traceparent: str) -> dict[str, Any]:
     }
 
 
-def fingerprint(key: str) -> str | None:
-    """Return a keyed hash of an entity's key, or nothing where no FINGERPRINT_KEY is set."""
-    secret = optional("FINGERPRINT_KEY", "")
-    if not secret:
-        return None
+def fingerprint(key: str) -> str:
+    """Return a keyed hash of an entity's key. Raise SettingMissingError without FINGERPRINT_KEY."""
+    secret = required("FINGERPRINT_KEY")
     return hmac.new(secret.encode(), key.encode(), hashlib.sha256).hexdigest()[:16]
 
 

@@ -23,7 +23,7 @@ PDF_BUCKETS           S3 buckets that a pdf_url may name, comma-separated
 PDF_HOSTS             optional: hosts that another https pdf_url may name, comma-separated
 WEBHOOK_SECRET        one or two comma-separated HMAC secrets (two while rotating)
 ID_NAMESPACE          secret UUID from which deterministic ids are derived; never change it
-FINGERPRINT_KEY       optional key of the uid fingerprints in logs; without it none are logged
+FINGERPRINT_KEY       key of the fingerprints that stand for uids in log lines
 FCM_URL               optional: another Cloud Messaging endpoint (the local stack's)
 GOOGLE_CLOUD_PROJECT  project of the topics and of Firebase
 CALLED_BY             the account that may call this function (required on Cloud Run)

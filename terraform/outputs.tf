@@ -6,7 +6,7 @@ output "called_by" {
 }
 
 output "core_connections" {
-  description = "Connections to core that all functions may hold together, at most."
+  description = "Connections to core's pooler that all functions may hold together, at most; twice as many during a deployment."
   value       = local.core_connections
 }
 

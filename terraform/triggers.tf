@@ -59,6 +59,17 @@ resource "google_cloudfunctions_function" "auth" {
     chain = each.value.chain
   }
 
+  dynamic "secret_environment_variables" {
+    for_each = each.value.secret_ids
+
+    content {
+      key        = secret_environment_variables.key
+      project_id = var.project
+      secret     = google_secret_manager_secret.this[secret_environment_variables.value].secret_id
+      version    = lookup(var.secret_versions, secret_environment_variables.value, "none")
+    }
+  }
+
   event_trigger {
     event_type = "providers/firebase.auth/eventTypes/user.${local.gen1_events[each.value.trigger.event]}"
     resource   = "projects/${var.project}"
@@ -71,6 +82,7 @@ resource "google_cloudfunctions_function" "auth" {
   depends_on = [
     google_artifact_registry_repository_iam_member.build,
     google_project_iam_member.build,
+    google_secret_manager_secret_iam_member.reader,
     terraform_data.catalog,
   ]
 }

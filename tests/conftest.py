@@ -27,6 +27,7 @@ def _settings(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.endswith(("_EMULATOR_HOST", "_DSN")) or name.startswith(("SUPABASE_", "OPENAI_")):
             monkeypatch.delenv(name)
+    monkeypatch.setenv("FINGERPRINT_KEY", "key of the tests")
     monkeypatch.setenv("ID_NAMESPACE", NAMESPACE)
     monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "demo-test")
 

@@ -14,6 +14,7 @@ import pwd
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from psycopg.conninfo import conninfo_to_dict
@@ -54,29 +55,37 @@ def _unpack(cache: Path) -> bool:
     return (cache / "usr/sbin/pgbouncer").exists()
 
 
-def process(folder: Path, port: int, dsn: str, servers: int) -> Process:
+def shared(port: int, dsn: str, servers: int) -> str:
+    """Return settings by which all clients of a database share so many connections to it."""
+    there = conninfo_to_dict(dsn)
+    target = " ".join(
+        f"{key}={there[key]}" for key in ("host", "port", "dbname", "user", "password")
+    )
+    return (
+        f"[databases]\n{there['dbname']} = {target}\n[pgbouncer]\nlisten_addr = 127.0.0.1\n"
+        f"listen_port = {port}\nauth_type = any\npool_mode = transaction\nunix_socket_dir =\n"
+        f"default_pool_size = {servers}\nserver_tls_sslmode = disable\n"
+    )
+
+
+def process(
+    folder: Path, port: int, settings: str, passwords: Mapping[str, str] | None = None
+) -> Process:
     """
-    Return PgBouncer on 127.0.0.1:`port` in front of a database, sharing so many connections to it
-    between all clients. Its configuration holds the password and is for its own eyes.
+    Return PgBouncer with these settings, in a folder that is for its own eyes; `passwords`, by
+    user, become the file userlist.txt there.
     """
     found = pgbouncer()
     if found is None:
         raise RuntimeError(f"there is no PgBouncer for {platform.system()}")
     program, libraries = found
-    there = conninfo_to_dict(dsn)
     folder.mkdir(mode=0o700)
-    target = " ".join(
-        f"{key}={there[key]}" for key in ("host", "port", "dbname", "user", "password")
-    )
-    configuration = folder / "pgbouncer.ini"
-    configuration.write_text(
-        f"[databases]\n{there['dbname']} = {target}\n[pgbouncer]\nlisten_addr = 127.0.0.1\n"
-        f"listen_port = {port}\nauth_type = any\npool_mode = transaction\nunix_socket_dir =\n"
-        f"default_pool_size = {servers}\nserver_tls_sslmode = disable\n"
-    )
+    configuration, users = folder / "pgbouncer.ini", folder / "userlist.txt"
+    configuration.write_text(settings)
+    users.write_text("".join(f'"{u}" "{word}"\n' for u, word in (passwords or {}).items()))
     account = pwd.getpwnam("nobody") if os.geteuid() == 0 else None  # it refuses to run as root
     if account is not None:
-        for path in (folder, configuration):
+        for path in (folder, configuration, users):
             os.chown(path, account.pw_uid, account.pw_gid)
     return Process(
         "pgbouncer",

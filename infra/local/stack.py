@@ -78,7 +78,7 @@ class Stack:
         self._front = socket.create_server(("127.0.0.1", self._ports["steps"]), backlog=512)
         self._secrets = {
             name: secrets.token_hex(24)
-            for name in ("service", "anon", "webhook", "openai", "owner")
+            for name in ("service", "anon", "webhook", "openai", "owner", "fingerprint")
         }
         self._scheduler: Scheduler | None = None
         self._stopped = threading.Event()
@@ -295,6 +295,7 @@ class Stack:
             "AWS_REGION": buckets.REGION,
             "PDF_BUCKETS": PDF_BUCKET,
             "WEBHOOK_SECRET": self._secrets["webhook"],
+            "FINGERPRINT_KEY": self._secrets["fingerprint"],
             "ID_NAMESPACE": self._namespace,
             "GOOGLE_CLOUD_PROJECT": PROJECT,
             "PUBSUB_EMULATOR_HOST": f"127.0.0.1:{self._ports['pubsub']}",

@@ -21,6 +21,7 @@ secret_versions = {
   CORE_DSN_RELAY        = "1"
   CORE_DSN_REPAIR       = "1"
   CORE_DSN_STATUS       = "1"
+  FINGERPRINT_KEY       = "1"
   ID_NAMESPACE          = "1"
   OPENAI_API_KEY        = "1"
   SUPABASE_S3_KEY       = "1"

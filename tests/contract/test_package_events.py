@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import sys
 from collections.abc import Generator
 from dataclasses import dataclass, field
@@ -30,7 +31,7 @@ from shared import catalog
 from tests.databases import Databases
 
 PROJECT = "demo-package"
-VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
+VERSION = os.environ.get("PACKAGE_PYTHON", f"{sys.version_info.major}.{sys.version_info.minor}")
 STEPS = [step.name for step in catalog.load().steps()]
 AUTH = f"//firebaseauth.googleapis.com/projects/{PROJECT}"
 DATABASE = f"projects/{PROJECT}/databases/(default)"
@@ -159,6 +160,7 @@ def _deployed(core: str, tmp_path_factory: pytest.TempPathFactory) -> Generator[
             "GOOGLE_CLOUD_PROJECT": PROJECT,
             "PUBSUB_EMULATOR_HOST": f"127.0.0.1:{port}",
             "CORE_DSN": login(core, "repair"),
+            "FINGERPRINT_KEY": "key of the tests",
         }
         deployed = Deployed(package_check.unpack(tmp_path_factory.mktemp("package")), env, bus)
         for topic in catalog.load().topics:

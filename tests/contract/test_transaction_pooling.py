@@ -44,7 +44,8 @@ def _door(request: pytest.FixtureRequest, core_dsn: str, tmp_path: Path) -> Gene
     with Supervisor() as supervisor:
         port = free_port()
         folder = supervisor.folder / "pgbouncer"
-        supervisor.start(pgbouncer.process(folder, port, core_dsn, SERVERS))
+        settings = pgbouncer.shared(port, core_dsn, SERVERS)
+        supervisor.start(pgbouncer.process(folder, port, settings))
         yield make_conninfo(core_dsn, port=port)
 
 

@@ -16,6 +16,7 @@ from tests.simulation.moves import Move
 from tests.simulation.world import World
 
 _SETTINGS = {
+    "FINGERPRINT_KEY": "key of the simulation",
     "ID_NAMESPACE": "3f6e2f0a-5f0e-4d0c-8f1d-6f7a9c1b2d3e",
     "WEBHOOK_SECRET": WEBHOOK_SECRET,
     "GOOGLE_CLOUD_PROJECT": "simulation",

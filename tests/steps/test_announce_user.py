@@ -9,7 +9,7 @@ import pytest
 from cloudevents.http import CloudEvent
 
 from functions.users.announce_user import announce_user
-from shared import clients, firebase_triggers
+from shared import clients, firebase_triggers, log
 from shared.errors import TransientError
 from shared.events import Ref
 from tests.memory import faults
@@ -52,6 +52,7 @@ def test_nothing_but_the_uid_is_announced_or_logged(
         "message": "announced",
         "step": "announce_user",
         "count": 1,
+        "fingerprint": log.fingerprint("u1"),
     }
     assert attributes.keys() == {"traceparent"}
 
@@ -85,6 +86,15 @@ def test_a_failed_publication_is_raised_to_the_trigger(to: MemoryClients) -> Non
     faults.fail(to.bus, "bus.publish user-changed", TransientError("publish_failed"))
     with pytest.raises(TransientError, match="publish_failed"):
         announce_user(event({"value": USER}))
+
+
+def test_without_the_key_of_fingerprints_nothing_is_announced_and_the_event_comes_again(
+    to: MemoryClients, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("FINGERPRINT_KEY")
+    with pytest.raises(TransientError, match="FINGERPRINT_KEY is missing"):
+        announce_user(event({"value": USER}))
+    assert to.bus.published == []
 
 
 def test_the_emulator_finds_the_trigger_in_the_manifest() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from shared import log, tracing
+from shared.errors import SettingMissingError
 
 
 def line(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
@@ -71,14 +72,20 @@ def test_the_trace_is_named_as_cloud_logging_joins_it(
 def test_a_fingerprint_is_the_same_for_the_same_key_and_tells_nothing_without_the_secret(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    assert log.fingerprint("u1") is None
     monkeypatch.setenv("FINGERPRINT_KEY", "one")
     first = log.fingerprint("u1")
     assert first == log.fingerprint("u1") != log.fingerprint("u2")
-    assert first is not None
     assert len(first) == 16
     monkeypatch.setenv("FINGERPRINT_KEY", "two")
     assert log.fingerprint("u1") != first
+
+
+def test_without_its_key_there_is_no_fingerprint_and_the_setting_is_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("FINGERPRINT_KEY")
+    with pytest.raises(SettingMissingError, match="FINGERPRINT_KEY"):
+        log.fingerprint("u1")
 
 
 def test_libraries_that_log_what_they_send_are_silenced(caplog: pytest.LogCaptureFixture) -> None:

@@ -44,8 +44,8 @@ def decide(stack: Mapping[str, Any]) -> int:
     core.close()
     for conflict in conflicts:
         say(
-            f"conflict {conflict.id}: {conflict.other} holds the {conflict.field} of the account"
-            f" {conflict.key}; the operator gives it to the account"
+            f"conflict {conflict.id}: a user whom the front desk typed in holds the"
+            f" {conflict.field} of an account; the operator gives it to the account"
         )
         body = {"conflict": conflict.id, "decision": "give_to_this", "operator": "demo"}
         httpx.post(f"{stack['steps_url']}/decide_conflict", json=body).raise_for_status()
