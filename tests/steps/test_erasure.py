@@ -16,13 +16,13 @@ from shared.erasing import look_for_the_last_time
 from shared.errors import PermanentError, TransientError
 from shared.events import Ref, encode
 from shared.relay import drain
+from tests import conftest
 from tests.memory import faults
 from tests.memory.clients import MemoryClients
 from tests.memory.place import alias, no_hook
 from tests.steps.conftest import Send
 
 UID, MARK = "uid-of-asha", "planted-marker"
-NAMESPACE = UUID("6ba7b810-9dad-11d1-80b4-00c04fd430c8")
 DOCUMENT = "7c8f4f4e-8c1b-4f4e-9d3c-1d2b3c4d5e6f"
 URL = "https://prescriptions.s3.ap-south-1.amazonaws.com/rx1.pdf"
 STEPS = [
@@ -30,6 +30,7 @@ STEPS = [
     for step in catalog.load().steps()
     if catalog.load().topics[step.topic or ""]["kind"] not in {"erasure", "any"}
 ]
+NAMESPACE = UUID(conftest.NAMESPACE)
 KEYS = {"user": UID, "document": DOCUMENT, "prescription": "rx1", "appointment": "a1"}
 READS = {"core_tombstones.buried", "core_tombstones.reopen", "ledger.record", "ledger.pause"}
 
@@ -76,11 +77,6 @@ def _patient(to: MemoryClients) -> None:
     to.files.files[f"documents/{UID}/a.jpg"] = MARK.encode()
     run(to)
     assert {"users", "told", "documents"} <= {name for name, _ in everywhere(to)}
-
-
-@pytest.fixture(autouse=True)
-def _settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ID_NAMESPACE", str(NAMESPACE))
 
 
 def everywhere(to: MemoryClients) -> Iterator[tuple[str, str]]:
