@@ -80,6 +80,11 @@ class MemorySupabaseWorld:
             if at[0] == document_id
         ]
 
+    def made_of(self, document_id: str) -> set[tuple[str, int]]:
+        """Return model and document's version of a document's chunks."""
+        rows = self.supabase.chunk_rows.items()
+        return {(row["model"], row["version"]) for at, row in rows if at[0] == document_id}
+
     def unsent(self) -> set[tuple[str, str]]:
         """Return what the outbox still has to announce."""
         return set(self.supabase.outbox.unsent())
@@ -139,6 +144,15 @@ class HttpSupabaseWorld:
         )
         names = ("chunk_index", "chunk_text", "patient_id", "first", "metadata")
         return [tuple(row[name] for name in names) for row in rows]  # pyright: ignore[reportReturnType]
+
+    def made_of(self, document_id: str) -> set[tuple[str, int]]:
+        """Return model and document's version of a document's chunks."""
+        rows = self._all(
+            "select embedding_model, document_version from public.rag_chunks"
+            " where document_id = %(id)s",
+            id=document_id,
+        )
+        return {(row["embedding_model"], row["document_version"]) for row in rows}
 
     def unsent(self) -> set[tuple[str, str]]:
         """Return what the outbox still has to announce."""

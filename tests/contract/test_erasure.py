@@ -168,6 +168,17 @@ def test_a_certified_erasure_runs_once_more_when_no_message_of_before_is_left(
     assert to.core_erasures.due_looks(10) == []
 
 
+def test_an_order_given_again_keeps_what_was_told_of_the_first(to: RealStores) -> None:
+    plant(to)
+    erase(to)
+    before = row(to)["receipts"]["supabase"]
+    assert before["erased"] > 0
+    to.core_erasures.order(UID, "asha.op")
+    to.core_sql.execute("update sync.erasures set ordered_at = ordered_at - interval '1 minute'")
+    to.run()
+    assert (row(to)["state"], row(to)["receipts"]["supabase"]) == ("certified", before)
+
+
 def test_recent_prescriptions_are_kept_without_the_person(to: RealStores) -> None:
     plant(to)
     erase(to)
@@ -255,7 +266,7 @@ def test_receipts_add_up_and_keep_the_last_state(to: RealStores, kind: str) -> N
     assert state == "ordered"
     step, done = batch("erase_core", Ref("erasure", key)), Outcome(Ref("erasure", key), "done")
     erasures.note(step, [Receipt(key, "core", failed="core_unreachable")], [done])
-    erasures.note(step, [Receipt(key, "core", 3, 2)], [done])
+    erasures.note(step, [Receipt(key, "core", 3, 2, code="kept_by_policy")], [done])
     erasures.note(step, [Receipt(key, "core", 1, 0), Receipt(key, "storage")], [done])
     noted = erasures.find(UID)["receipts"]
     assert (noted["core"]["state"], noted["core"]["erased"], noted["core"]["held"]) == (
@@ -263,6 +274,7 @@ def test_receipts_add_up_and_keep_the_last_state(to: RealStores, kind: str) -> N
     )  # fmt: skip
     assert noted["storage"]["state"] == "none"
     assert erasures.read([key])[key].by_operator
+    assert noted["core"]["code"] == "kept_by_policy"
     waits = [Receipt(key, "queues", waits=True, code="ids_until_last_look")]
     erasures.note(step, waits, [done])
     assert erasures.find(UID)["receipts"]["queues"]["state"] == "held"

@@ -87,6 +87,19 @@ def test_a_chunk_without_a_new_vector_keeps_the_stored_one_and_takes_the_new_met
     ]
 
 
+def test_chunks_carry_the_model_and_the_version_of_their_document(
+    at_supabase: SupabaseWorld,
+) -> None:
+    before = source(at_supabase)
+    swap(at_supabase, before, chunk(0, "one"), chunk(1, "two"))
+    assert at_supabase.made_of(D1) == {(MODEL, before.version)}
+    at_supabase.upload({"id": D1, "patient_id": "u1", "type": "lab", "text": "one zwei"})
+    after = source(at_supabase)
+    assert after.version > before.version
+    swap(at_supabase, after, chunk(0, "one", new=False), chunk(1, "zwei"))
+    assert at_supabase.made_of(D1) == {(MODEL, after.version)}
+
+
 def test_a_document_that_moved_since_it_was_read_is_left_alone(at_supabase: SupabaseWorld) -> None:
     at_supabase.upload({"id": D2, "patient_id": "u2", "text": "other"})
     moved, still = source(at_supabase, D1), source(at_supabase, D2)

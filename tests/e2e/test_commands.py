@@ -13,9 +13,14 @@ from pathlib import Path
 from infra.local import watchdog
 from infra.local.stack import REPOSITORY
 
-KEYS = {
+# Of every flow something must have happened.
+HAPPENED = {
+    "profiles", "appointments_shown", "notifications", "pushes", "pdfs_copied", "conflicts",
+}  # fmt: skip
+KEYS = HAPPENED | {
     "patients", "users", "supabase_users", "documents", "medications", "prescriptions",
     "supabase_documents", "rag_chunks", "disagreements", "parked", "pending", "seconds",
+    "erased_patients", "resurrected",
 }  # fmt: skip
 
 
@@ -30,6 +35,8 @@ def test_the_demo_ends_in_agreement_and_leaves_nothing_behind() -> None:
     result = json.loads((REPOSITORY / "build" / "demo.json").read_text())
     assert result.keys() >= KEYS
     assert (result["patients"], result["disagreements"], result["pending"]) == (4, 0, 0)
+    assert (result["erased_patients"], result["resurrected"]) == (2, 0)
+    assert {key for key in HAPPENED if not result[key] > 0} == set()
     assert not (REPOSITORY / "build" / "stack.json").exists()
 
 

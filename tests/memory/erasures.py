@@ -77,7 +77,7 @@ class MemoryCoreErasures:
                     "operator": operator or (known or {}).get("operator"),
                     "state": "held" if held else "ordered",
                     "round": 1,
-                    "receipts": {"all": {"state": "held", "code": "legal_hold"}} if held else {},
+                    "receipts": self._receipts(known, held=held),
                     "ordered_at": self._core.clock(),
                     **UNWATCHED,
                 }
@@ -197,6 +197,12 @@ class MemoryCoreErasures:
             last_look=row["last_look"],
         )
 
+    def _receipts(self, known: Row | None, *, held: bool) -> Row:
+        """Counts of an earlier order stay: what was erased is told once, whoever asks again."""
+        if held:
+            return {"all": {"state": "held", "code": "legal_hold"}}
+        return known["receipts"] if known and known["state"] == "certified" else {}
+
     def _bury(self, erasure: str, entities: Sequence[tuple[str, str]]) -> int:
         for kind, key in entities:
             self._core.tombstones.setdefault(alias(kind, key), erasure)
@@ -289,5 +295,7 @@ def _receipt(before: Row, receipt: Receipt) -> Row:
     held = max(before.get("held", 0), receipt.held)
     state = "failed" if receipt.failed else "erased" if erased else "none"
     state = "held" if receipt.waits or (held and not receipt.failed) else state
-    noted = {"state": state, "erased": erased, "held": held, "code": receipt.failed or receipt.code}
+    why = before.get("code") if before.get("state") == "held" and held else None
+    code = receipt.failed or receipt.code or why
+    noted = {"state": state, "erased": erased, "held": held, "code": code}
     return {name: value for name, value in noted.items() if value is not None}

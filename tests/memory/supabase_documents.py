@@ -127,7 +127,11 @@ class MemorySupabaseDocuments:
             del rows[at]
         for chunk in chunks:
             at = (document["id"], chunk.index)
-            common = {"patient_id": document["patient_id"], "metadata": chunk.metadata}
+            common = {
+                "patient_id": document["patient_id"],
+                "metadata": chunk.metadata,
+                "version": document["version"],
+            }
             if chunk.embedding is not None:
                 content = {"text": chunk.text, "hash": chunk.hash, "embedding": chunk.embedding}
                 rows[at] = common | content | {"id": chunk.id, "model": model}

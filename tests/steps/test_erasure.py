@@ -19,13 +19,13 @@ from shared.errors import PermanentError, TransientError
 from shared.events import Ref, encode
 from shared.relay import drain
 from shared.runtime import CORE_FIRST
+from tests import conftest
 from tests.memory import faults
 from tests.memory.clients import MemoryClients
 from tests.memory.place import alias, no_hook
 from tests.steps.conftest import Send
 
 UID, MARK = "uid-of-asha", "planted-marker"
-NAMESPACE = UUID("6ba7b810-9dad-11d1-80b4-00c04fd430c8")
 DOCUMENT = "7c8f4f4e-8c1b-4f4e-9d3c-1d2b3c4d5e6f"
 URL = "https://prescriptions.s3.ap-south-1.amazonaws.com/rx1.pdf"
 STEPS = [
@@ -33,6 +33,7 @@ STEPS = [
     for step in catalog.load().steps()
     if catalog.load().topics[step.topic or ""]["kind"] not in {"erasure", "any"}
 ]
+NAMESPACE = UUID(conftest.NAMESPACE)
 KEYS = {"user": UID, "document": DOCUMENT, "prescription": "rx1", "appointment": "a1"}
 FOREIGN_READS = {"supabase_documents.read", "firestore.read"}
 READS = {"core_tombstones.buried", "core_tombstones.reopen", "ledger.record", "ledger.pause"}
@@ -80,11 +81,6 @@ def _patient(to: MemoryClients) -> None:
     to.files.files[f"documents/{UID}/a.jpg"] = MARK.encode()
     run(to)
     assert {"users", "told", "documents"} <= {name for name, _ in everywhere(to)}
-
-
-@pytest.fixture(autouse=True)
-def _settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ID_NAMESPACE", str(NAMESPACE))
 
 
 def everywhere(to: MemoryClients) -> Iterator[tuple[str, str]]:
@@ -191,7 +187,31 @@ def test_kept_dead_letters_that_name_the_patient_go_and_the_others_stay(to: Memo
     assert row["receipts"]["dead_letters"] == {"state": "erased", "erased": 2, "held": 0}
 
 
-def test_visits_that_the_law_wants_kept_stay_without_the_person(to: MemoryClients) -> None:
+def test_the_erasures_own_events_five_times_in_any_order_have_one_effect(to: MemoryClients) -> None:
+    delete_account(to)
+    row = to.memory_core.erasure_rows[alias("user", UID)]
+    told = {store: dict(receipt) for store, receipt in row["receipts"].items()}
+    topics = [t for t, given in catalog.load().topics.items() if given["kind"] == "erasure"]
+    of_chain = [m for m in to.bus.messages if m[0] in {"user-deleted", *topics}]
+    assert {topic for topic, _, _ in of_chain} == {"user-deleted", *topics}
+    for topic, data, attributes in [*reversed(of_chain), *of_chain] * 5:
+        to.bus.accept(topic, data, dict(attributes))
+    run(to)
+    assert [name for name, _ in everywhere(to)] == []
+    assert state(to) == "certified"
+    assert row["receipts"] == told
+
+
+def test_an_order_given_again_keeps_what_was_told_of_the_first(to: MemoryClients) -> None:
+    delete_account(to)
+    before = to.memory_core.erasure_rows[alias("user", UID)]["receipts"]["supabase"]["erased"]
+    assert to.core_erasures.order(UID, "asha.op")[1] == "ordered"
+    run(to)
+    after = to.memory_core.erasure_rows[alias("user", UID)]["receipts"]["supabase"]
+    assert (after["state"], after["erased"]) == ("erased", before)
+
+
+def test_visits_that_the_policy_keeps_stay_without_the_person(to: MemoryClients) -> None:
     user = to.memory_core.user_by_uid(UID)
     assert user is not None
     to.memory_core.put_appointment("a1", user["id"], status="COMPLETED", address=None)

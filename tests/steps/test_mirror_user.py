@@ -151,6 +151,7 @@ def test_a_contact_of_another_auth_user_is_a_conflict_and_goes_on(
         ("user", "u1", "mirror_user", "email"): "5d1f0c6e-0000-4000-8000-000000000001"
     }
     assert len(to.bus.of("user-mirrored")) == 1
+    assert to.bus.refusals == []  # nothing is tried again: a person decides
 
 
 def test_a_user_whose_every_contact_is_taken_is_a_conflict_and_not_created(

@@ -120,8 +120,9 @@ begin
     uid = excluded.uid, user_id = coalesce(excluded.user_id, e.user_id),
     patient_id = coalesce(excluded.patient_id, e.patient_id),
     operator = coalesce(excluded.operator, e.operator), state = excluded.state,
-    round = 1, receipts = excluded.receipts, ordered_at = excluded.ordered_at, certified_at = null,
-    sealed = null, look_again_at = null, last_look = false
+    round = 1,
+    receipts = case when 'held' in (e.state, excluded.state) then excluded.receipts else e.receipts end,
+    ordered_at = excluded.ordered_at, certified_at = null, sealed = null, look_again_at = null, last_look = false
     where e.state <> 'ordered';
   if not held then
     perform sync.bury(sync.alias('user', p_uid), (

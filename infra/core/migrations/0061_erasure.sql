@@ -197,7 +197,7 @@ create function sync.note_receipts(p_receipts jsonb) returns integer
 language sql security definer set search_path = '' as $$
   with given as (
     select g.erasure, jsonb_object_agg(g.store, jsonb_strip_nulls(jsonb_build_object(
-        'erased', n.erased, 'held', nullif(n.held, 0), 'code', g.code,
+        'erased', n.erased, 'held', nullif(n.held, 0), 'code', coalesce(g.code, n.why),
         'state', case when g.state is not null then g.state when n.held > 0 then 'held'
                       when n.erased > 0 then 'erased' else 'none' end))) as receipts
     from jsonb_to_recordset(p_receipts)
@@ -205,7 +205,10 @@ language sql security definer set search_path = '' as $$
     join sync.erasures e on e.id = g.erasure
     cross join lateral (
       select coalesce((e.receipts -> g.store ->> 'erased')::integer, 0) + g.erased as erased,
-             greatest((e.receipts -> g.store ->> 'held')::integer, g.held) as held) n
+             greatest((e.receipts -> g.store ->> 'held')::integer, g.held) as held,
+             case when e.receipts -> g.store ->> 'state' = 'held' and g.state is null
+                    and (e.receipts -> g.store -> 'held') is not null
+                  then e.receipts -> g.store ->> 'code' end as why) n
     group by g.erasure
   ), noted as (
     update sync.erasures e set receipts = e.receipts || g.receipts

@@ -15,6 +15,7 @@ alter table public.rag_chunks
   add column if not exists chunk_index integer,
   add column if not exists content_hash text,
   add column if not exists embedding_model text,
+  add column if not exists document_version bigint,  -- of the document when it was last indexed
   add column if not exists created_at timestamptz not null default now();
 create unique index if not exists rag_chunks_place on public.rag_chunks (document_id, chunk_index);
 -- Search is exact within one patient: a vector index filtered by row level security returns too few.
@@ -57,7 +58,7 @@ declare
   doc record;
 begin
   for doc in
-    select d.id, d.patient_id, p.model, p.chunks
+    select d.id, d.patient_id, d.version, p.model, p.chunks
     from jsonb_to_recordset(p_documents) as p(id uuid, version bigint, model text, chunks jsonb)
     join public.documents d on d.id = p.id and d.version = p.version
     order by d.id for no key update of d
@@ -66,22 +67,25 @@ begin
     where c.document_id = doc.id
       and (c.content_hash is null or c.chunk_index >= jsonb_array_length(doc.chunks));
 
-    update public.rag_chunks c set patient_id = doc.patient_id, metadata = n.metadata
+    update public.rag_chunks c set
+      patient_id = doc.patient_id, metadata = n.metadata, document_version = doc.version
     from jsonb_to_recordset(doc.chunks) as n(index integer, embedding text, metadata jsonb)
     where c.document_id = doc.id and c.chunk_index = n.index and n.embedding is null
-      and (c.patient_id, c.metadata) is distinct from (doc.patient_id, n.metadata);
+      and (c.patient_id, c.metadata, c.document_version)
+          is distinct from (doc.patient_id, n.metadata, doc.version);
 
     insert into public.rag_chunks as c (id, document_id, patient_id, chunk_index, chunk_text,
-      embedding, metadata, content_hash, embedding_model)
+      embedding, metadata, content_hash, embedding_model, document_version)
     select n.id, doc.id, doc.patient_id, n.index, n.text,
-           n.embedding::extensions.vector, n.metadata, n.hash, doc.model
+           n.embedding::extensions.vector, n.metadata, n.hash, doc.model, doc.version
     from jsonb_to_recordset(doc.chunks)
       as n(id uuid, index integer, text text, hash text, metadata jsonb, embedding text)
     where n.embedding is not null
     on conflict (document_id, chunk_index) do update set
       id = excluded.id, patient_id = excluded.patient_id, chunk_text = excluded.chunk_text,
       embedding = excluded.embedding, metadata = excluded.metadata,
-      content_hash = excluded.content_hash, embedding_model = excluded.embedding_model;
+      content_hash = excluded.content_hash, embedding_model = excluded.embedding_model,
+      document_version = excluded.document_version;
 
     id := doc.id;
     return next;
