@@ -64,18 +64,16 @@ with given as (
     needs_review boolean, review_reasons text[]) on r.id = m.id
   join homed h on h.id = m.document_id
 ), dropped as (
-  delete from medications m using (
-    select s.place from homed h cross join lateral (
-      select o.ctid as place, o.id from medications o where o.document_id = h.id offset 0
-    ) s where not exists (select from medicine n where n.id = s.id) offset 0
-  ) gone where m.ctid = gone.place
+  delete from medications m where m.id = any (array(
+    select s.id from homed h cross join lateral (
+      select o.id from medications o where o.document_id = h.id offset 0
+    ) s where not exists (select from medicine n where n.id = s.id)))
 ), forgotten as (
-  delete from sync.medication_readings r using (
-    select s.place from homed h cross join lateral (
-      select o.ctid as place, o.medication_id as id from sync.medication_readings o
+  delete from sync.medication_readings r where r.medication_id = any (array(
+    select s.id from homed h cross join lateral (
+      select o.medication_id as id from sync.medication_readings o
       where o.document_id = h.id offset 0
-    ) s where not exists (select from medicine n where n.id = s.id) offset 0
-  ) gone where r.ctid = gone.place
+    ) s where not exists (select from medicine n where n.id = s.id)))
 ), medication as (
   insert into medications as m (id, patient_id, document_id, name, strength, form, frequency, route,
     duration_days, start_date, reminders_enabled)
