@@ -10,6 +10,7 @@ from shared.medications.duration import DEFAULT_DAYS, mentions_duration, read_du
 from shared.medications.fields import DURATION, FREQUENCY, GENERIC_NAME, RAW, Fields
 from shared.medications.frequency import Frequency, read_frequency
 from shared.medications.medication import Medication
+from shared.medications.raw_line import Stated, contradicts
 from shared.medications.strength import Strength, read_strength, strength_text
 from shared.medications.text import (
     compatible,
@@ -72,6 +73,14 @@ def read_entry(entry: object, *, position: int, document_id: str) -> Medication:
     route = _form_or_route(fields, "route")
     days, days_defaulted = _duration(fields, frequency, raw)
     confidence = _confidence(fields)
+    if raw and contradicts(
+        raw,
+        name.text,
+        Stated(strength.text, strength.value),
+        Stated(frequency.text, frequency.value.timing),
+        None if days_defaulted else days,
+    ):
+        reasons.append("raw_disagrees")
     defaulted = (
         *(("form",) if form.text is None else ()),
         *(("route",) if route.text is None else ()),

@@ -32,6 +32,7 @@ REVIEW_REASONS = frozenset(
         "confidence_unreadable",
         "confidence_low",
         "spellings_disagree",  # freq and frequency both given, with different values
+        "raw_disagrees",  # the line names another strength, schedule or course than the fields
         "text_truncated",
         "conflicting_duplicate",
     }
