@@ -11,9 +11,12 @@ from dataclasses import dataclass
 
 NOTED = "2026-11"
 INVOCATION = 0.40 / 1e6  # one request to a function
-COMPUTE_S = 0.000024 + 0.5 * 0.0000025  # one second of 1 vCPU and 512 MiB
+CPU_S, GIB_S = 0.000024, 0.0000025  # one second of a vCPU, of a GiB of memory
+COMPUTE_S = CPU_S + 0.5 * GIB_S  # one second of an instance as the catalog has them by default
 MESSAGE = 2 * 1024 * 40 / 2**40  # published and delivered once, at least 1 kB each
 TOKEN = 0.02 / 1e6  # text-embedding-3-small
+FIRESTORE_READ, FIRESTORE_WRITE = 0.06 / 1e5, 0.18 / 1e5  # a document, in a multi-region
+LOG_BYTE = 0.50 / 2**30
 CHARACTERS_PER_TOKEN = 2.5  # careful: English has about 4, Indian scripts about 2
 _STEP_S = 0.05  # a step's time for one entity alone; in a batch it is far less
 

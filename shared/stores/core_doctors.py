@@ -27,8 +27,10 @@ with given as (
 ), typed as (
   select * from jsonb_populate_recordset(null::doctors, %(doctors)s)
 ), fresh as (
-  select g.* from given g
-  left join sync.ledger l on l.kind = 'user' and l.key = g.uid and l.step = %(step)s
+  select g.* from given g left join lateral (
+    select * from sync.ledger l
+    where l.kind = 'user' and l.key = g.uid and l.step = %(step)s offset 0  -- see core_documents.py
+  ) l on true
   where coalesce(l.source_version, 0) <= g.version
 ), homed as (
   select f.*, u.id as user_id, u.role::text as role

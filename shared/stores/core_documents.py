@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 # switches reminders off, and a medicine that is no longer read goes. jsonb_populate_recordset casts
 # to the backend's own column types, native enums included. The digest is sync.medication_digest's,
 # written out: to make an object of every row first takes half of this statement's time.
+#
+# `offset 0` keeps a look-up by index one: with statistics from before a bulk, the planner would
+# answer a join with a scan of all documents' rows, for each statement anew.
 _STORE = """
 with given as (
   select * from jsonb_to_recordset(%(documents)s)
@@ -33,8 +36,10 @@ with given as (
 ), typed as (
   select * from jsonb_populate_recordset(null::documents, %(documents)s)
 ), fresh as (
-  select g.* from given g
-  left join sync.ledger l on l.kind = 'document' and l.key = g.id and l.step = %(step)s
+  select g.* from given g left join lateral (
+    select * from sync.ledger l
+    where l.kind = 'document' and l.key = g.id and l.step = %(step)s offset 0
+  ) l on true
   where coalesce(l.source_version, 0) <= g.version
     and not coalesce(l.state = 'parked' and l.seen_version > g.version, false)
 ), homed as (
@@ -59,11 +64,16 @@ with given as (
     needs_review boolean, review_reasons text[]) on r.id = m.id
   join homed h on h.id = m.document_id
 ), dropped as (
-  delete from medications m using homed h
-  where m.document_id = h.id and not exists (select from medicine n where n.id = m.id)
+  delete from medications m where m.id = any (array(
+    select s.id from homed h cross join lateral (
+      select o.id from medications o where o.document_id = h.id offset 0
+    ) s where not exists (select from medicine n where n.id = s.id)))
 ), forgotten as (
-  delete from sync.medication_readings r using homed h
-  where r.document_id = h.id and not exists (select from medicine n where n.id = r.medication_id)
+  delete from sync.medication_readings r where r.medication_id = any (array(
+    select s.id from homed h cross join lateral (
+      select o.medication_id as id from sync.medication_readings o
+      where o.document_id = h.id offset 0
+    ) s where not exists (select from medicine n where n.id = s.id)))
 ), medication as (
   insert into medications as m (id, patient_id, document_id, name, strength, form, frequency, route,
     duration_days, start_date, reminders_enabled)
@@ -110,8 +120,10 @@ _REMOVE = """
 with given as (
   select * from jsonb_to_recordset(%(documents)s) as g(id text, version bigint)
 ), fresh as (
-  select g.* from given g
-  left join sync.ledger l on l.kind = 'document' and l.key = g.id and l.step = %(step)s
+  select g.* from given g left join lateral (
+    select * from sync.ledger l
+    where l.kind = 'document' and l.key = g.id and l.step = %(step)s offset 0
+  ) l on true
   where coalesce(l.source_version, 0) <= g.version
     and not coalesce(l.state = 'parked' and l.seen_version > g.version, false)
 ), medication as (

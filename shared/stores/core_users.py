@@ -30,8 +30,10 @@ with given as (
   select g.* from jsonb_to_recordset(%(accounts)s)
     as g(uid text, user_id text, patient_id text, email text, phone text, verified boolean)
 ), fresh as (
-  select g.* from given g
-  left join sync.ledger l on l.kind = 'user' and l.key = g.uid and l.step = %(step)s
+  select g.* from given g left join lateral (
+    select * from sync.ledger l
+    where l.kind = 'user' and l.key = g.uid and l.step = %(step)s offset 0  -- see core_documents.py
+  ) l on true
   where coalesce(l.source_version, 0) <= %(version)s
 ), clash as (
   select f.uid, 'email' as field, u.id as other

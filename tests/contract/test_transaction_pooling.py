@@ -24,7 +24,9 @@ from shared.outcomes import done
 from shared.runner import Batch
 from shared.stores.core import CoreDatabase
 from shared.stores.core_outbox import CoreOutbox
+from shared.stores.core_tombstones import CoreTombstones
 from shared.stores.ledger import Ledger
+from shared.tombstones import BuriedError
 
 CLIENTS, SERVERS = 12, 3
 DOORS = ["direct", "pgbouncer"] if pgbouncer.pgbouncer() else ["direct"]
@@ -96,6 +98,29 @@ def test_a_failed_write_leaves_nothing_behind_and_the_connection_usable(
     locks = "select count(*) as n from pg_locks where locktype = 'advisory'"
     assert core.read(locks, {})[0]["n"] == 0
     assert core.read("select * from sync.ledger where step = 'failed'", {}) == []
+
+
+def test_a_question_that_travels_along_is_answered_before_anything_is_written(
+    clients: list[CoreDatabase], door: str
+) -> None:
+    with psycopg.connect(door, autocommit=True, prepare_threshold=None) as sql:
+        sql.execute("select sync.order_erasure('erased', 'operator')")
+
+    def work(number: int) -> str:
+        core = clients[number]
+        uid = "erased" if number % 2 else f"u{number}"
+        try:
+            with CoreTombstones(core).asked_along([Ref("user", uid)]):
+                core.write(_COUNT, {"seen": 0}, lock=["user/u1"])
+        except BuriedError:
+            return "buried"
+        return "written"
+
+    with ThreadPoolExecutor(CLIENTS) as threads:
+        became = list(threads.map(work, range(CLIENTS)))
+    assert became == ["written", "buried"] * (CLIENTS // 2)
+    row = clients[0].read("select source_version as n from sync.ledger where step = 'counted'", {})
+    assert row[0]["n"] == CLIENTS // 2
 
 
 def test_the_stores_work_for_all_clients_at_once(clients: list[CoreDatabase], door: str) -> None:

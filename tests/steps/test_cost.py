@@ -34,9 +34,24 @@ def test_deliveries_share_waiting_and_not_the_processor() -> None:
 def test_tokens_and_firestore_are_paid_whatever_the_batch() -> None:
     (document,) = [flow for flow in flows() if flow.name == "documents"]
     floor = 1_000_000 * (
-        document.tokens * prices.TOKEN + cost.FIRESTORE_READ + cost.FIRESTORE_WRITE
+        document.tokens * prices.TOKEN + prices.FIRESTORE_READ + prices.FIRESTORE_WRITE
     )
     assert dollars(document, 1_000_000, 100, 16) > floor
+
+
+def test_a_step_is_billed_for_the_processors_and_memory_that_the_catalog_gives_it() -> None:
+    small, large = {"cpu": "1", "memory": "512Mi"}, {"cpu": "2", "memory": "2Gi"}
+    assert cost.second(small) == pytest.approx(prices.COMPUTE_S)
+    assert cost.second(large) == pytest.approx(2 * prices.CPU_S + 2 * prices.GIB_S)
+
+
+@pytest.mark.parametrize("flow", flows(), ids=lambda flow: flow.name)
+def test_own_concurrency_lies_between_one_at_a_time_and_the_most_of_its_steps(
+    flow: cost.Flow,
+) -> None:
+    most = max(catalog.load().functions[step].limits["concurrency"] for step in flow.steps)
+    least, own, all_alike = (dollars(flow, 1000, 1, c) for c in (most, cost.OWN, 1))
+    assert least <= own <= all_alike
 
 
 def test_the_tables_are_printed() -> None:

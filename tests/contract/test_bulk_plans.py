@@ -1,0 +1,83 @@
+"""
+What a step's write looks at during a bulk, when the planner's statistics are from before it: the
+rows of its own entities, found by index. A scan would make every write dearer than the last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, LiteralString, cast
+from uuid import UUID
+
+import psycopg
+
+from shared.document_reading import store_form
+from shared.events import Ref
+from shared.models import Document
+from shared.stores.core import CoreDatabase
+from shared.stores.core_documents import CoreDocuments
+from tests.conftest import NAMESPACE
+from tests.contract.memory_core_world import batch
+
+Sql = psycopg.Connection[dict[str, Any]]
+KEY = "0b0e7a52-0000-4000-8000-000000000001"
+GROWING = {"documents", "medications", "medication_readings", "ledger", "journal"}
+_STORED: LiteralString = """
+with stored as (
+  insert into documents (id, patient_id, type)
+  select 'd' || n, 'p1', 'LAB' from generate_series(%(first)s::int, %(last)s::int) n returning id
+), medication as (
+  insert into medications (id, patient_id, document_id, name)
+  select d.id || '-' || n, 'p1', d.id, 'Paracetamol' from stored d, generate_series(1, 20) n
+), reading as (
+  insert into sync.medication_readings (medication_id, document_id, position, needs_review)
+  select d.id || '-' || n, d.id, n, false from stored d, generate_series(1, 20) n
+)
+insert into sync.ledger (kind, key, step, state) select 'document', id, 'store_document', 'done'
+from stored
+"""
+
+
+class Listening:
+    """Takes down what a store would have core write."""
+
+    statement: LiteralString
+    parameters: Mapping[str, Any]
+
+    def write(
+        self, statement: LiteralString, parameters: Mapping[str, Any], *, lock: Sequence[str]
+    ) -> list[dict[str, Any]]:
+        """Note the statement; nothing is written."""
+        del lock
+        self.statement, self.parameters = statement, parameters
+        return []
+
+
+def scanned(plan: Mapping[str, Any]) -> set[str]:
+    """Return the tables that a plan reads from end to end."""
+    own = {plan["Relation Name"]} if plan["Node Type"] == "Seq Scan" else set[str]()
+    return own.union(*(scanned(part) for part in plan.get("Plans", [])))
+
+
+def put(sql: Sql, first: int, last: int) -> None:
+    with sql.transaction():
+        sql.execute("set local session_replication_role = replica")
+        sql.execute(_STORED, {"first": first, "last": last})
+
+
+def test_a_document_is_written_without_a_scan_of_all_the_others(sql: Sql) -> None:
+    sql.execute("insert into users (id, role, firebase_uid) values ('id1', 'PATIENT', 'u1')")
+    sql.execute("insert into patients (id, user_id) values ('p1', 'id1')")
+    put(sql, 1, 20)
+    sql.execute("analyze")
+    put(sql, 21, 2000)
+    core = Listening()
+    upload = Document(KEY, "u1", "lab", None, None, {"medications": [{"name": "A"}]}, None,
+                      "2026-05-01T15:30:00+05:30", 1)  # fmt: skip
+    ref = Ref("document", KEY, 1)
+    stored = store_form(upload, UUID(NAMESPACE))
+    CoreDocuments(cast("CoreDatabase", core)).store(batch("store_document", ref), [stored])
+
+    explain = f"explain (format json) {core.statement}".encode()
+    row = sql.execute(explain, core.parameters).fetchone() or {}
+    assert not scanned(row["QUERY PLAN"][0]["Plan"]) & GROWING
