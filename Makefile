@@ -47,6 +47,9 @@ package: setup ## Build build/functions.zip, the same bytes for the same sources
 
 package-check: setup ## Serve the package alone on Python 3.11, 3.12 and 3.13, where they are here
 	@$(VENV)/python -m infra.package_check
+	@for version in 3.11 3.12 3.13; do \
+	  PACKAGE_PYTHON=$$version $(VENV)/python -m pytest -q tests/contract/test_package_events.py || exit 1; \
+	done
 
 terraform: setup ## Check the Terraform: format, validate, tests with mocked providers
 	@infra/terraform_check.sh

@@ -26,9 +26,11 @@ if TYPE_CHECKING:
     from shared.stores.core_appointments import CoreAppointments
     from shared.stores.core_canary import CoreCanary
     from shared.stores.core_conflicts import CoreConflicts
+    from shared.stores.core_digests import CoreDigests
     from shared.stores.core_doctors import CoreDoctors
     from shared.stores.core_documents import CoreDocuments
     from shared.stores.core_erasures import CoreErasures
+    from shared.stores.core_findings import CoreFindings
     from shared.stores.core_links import CoreLinks
     from shared.stores.core_notifications import CoreNotifications
     from shared.stores.core_outbox import CoreOutbox
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
     from shared.stores.core_replays import CoreReplays
     from shared.stores.core_tombstones import CoreTombstones
     from shared.stores.core_users import CoreUsers
+    from shared.stores.dead_letters import DeadLetters
     from shared.stores.firebase_patients import FirebasePatients
     from shared.stores.firestore import Firestore
     from shared.stores.inboxes import Inboxes
@@ -48,6 +51,7 @@ if TYPE_CHECKING:
     from shared.stores.shown_appointments import ShownAppointments
     from shared.stores.storage import Storage
     from shared.stores.supabase import Supabase
+    from shared.stores.supabase_digests import SupabaseDigests
     from shared.stores.supabase_documents import SupabaseDocuments
     from shared.stores.supabase_outbox import SupabaseOutbox
     from shared.stores.supabase_patients import SupabasePatients
@@ -56,6 +60,8 @@ if TYPE_CHECKING:
 
 class Clients:
     """Composition root of a deployed function. `core_dsn` is by default the setting CORE_DSN."""
+
+    threads = True  # a comparison may ask two stores at the same time
 
     def __init__(self, core_dsn: str | None = None) -> None:
         self._core_dsn = core_dsn
@@ -171,6 +177,18 @@ class Clients:
         return CoreReplays(self.core)
 
     @cached_property
+    def core_digests(self) -> CoreDigests:
+        from shared.stores.core_digests import CoreDigests
+
+        return CoreDigests(self.core)
+
+    @cached_property
+    def core_findings(self) -> CoreFindings:
+        from shared.stores.core_findings import CoreFindings
+
+        return CoreFindings(self.core)
+
+    @cached_property
     def core_documents(self) -> CoreDocuments:
         from shared.stores.core_documents import CoreDocuments
 
@@ -249,6 +267,12 @@ class Clients:
         return SupabaseDocuments(self.supabase)
 
     @cached_property
+    def supabase_digests(self) -> SupabaseDigests:
+        from shared.stores.supabase_digests import SupabaseDigests
+
+        return SupabaseDigests(self.supabase)
+
+    @cached_property
     def supabase_outbox(self) -> SupabaseOutbox:
         from shared.stores.supabase_outbox import SupabaseOutbox
 
@@ -265,6 +289,12 @@ class Clients:
         from shared.stores.core_erasures import CoreErasures
 
         return CoreErasures(self.core)
+
+    @cached_property
+    def dead_letters(self) -> DeadLetters:
+        from shared.stores.dead_letters import DeadLetters
+
+        return DeadLetters()
 
     @cached_property
     def supabase_patients(self) -> SupabasePatients:

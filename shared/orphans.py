@@ -16,7 +16,6 @@ from shared.projected_documents import pages
 from shared.projections import PROJECTIONS
 from shared.reconciliations import announcer, reconciliation
 from shared.runner import Batch
-from shared.stores.core_findings import CoreFindings
 from shared.stores.firestore import MAX_WRITES, Write
 from shared.stores.shown_appointments import copies
 
@@ -43,14 +42,14 @@ def remove(name: str, keys: Sequence[str], to: Clients, *, operator: str) -> int
     if strangers:
         raise OrphanError(f"not an orphan of {name}: {', '.join(strangers)}")
     wanted = sorted(set(keys))
-    CoreFindings(to.core).note_removal(name, wanted, operator)
+    to.core_findings.note_removal(name, wanted, operator)
     remover(wanted, to)
     return len(wanted)
 
 
 def _remove_documents(keys: Sequence[str], to: Clients) -> None:
     """At the version that was stored: should the upload come back, it comes with a later one."""
-    versions = CoreFindings(to.core).stored_versions("store_document", "document", keys)
+    versions = to.core_findings.stored_versions("store_document", "document", keys)
     refs = tuple(Ref("document", key, versions.get(key, 0)) for key in keys)
     to.core_documents.remove(Batch("store_document", refs, new_traceparent()), refs)
 

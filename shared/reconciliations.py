@@ -13,9 +13,6 @@ from shared.events import Ref, events
 from shared.profile_reading import day_of
 from shared.projections import PROJECTIONS, Projection, Row, account_row
 from shared.reconciling import GRACE_S, Reconciliation
-from shared.stores.core_digests import CoreDigests
-from shared.stores.core_findings import CoreFindings
-from shared.stores.supabase_digests import SupabaseDigests
 
 if TYPE_CHECKING:
     from shared.clients import Clients
@@ -28,10 +25,11 @@ def reconciliation(name: str, to: Clients, *, grace_s: float = GRACE_S) -> Recon
         projection,
         source=_side(projection, projection.source, to),
         target=_side(projection, projection.target, to),
-        findings=CoreFindings(to.core),
+        findings=to.core_findings,
         announce=announcer(projection.source, projection.kind, to),
         name=partial(projection.target_entity, settings.id_namespace()),
         grace_s=grace_s,
+        at_once=to.threads,
     )
 
 
@@ -52,9 +50,9 @@ def announcer(place: str, kind: str, to: Clients) -> Callable[[Sequence[str]], o
 
 def _side(projection: Projection, place: str, to: Clients) -> Side:
     if place == "core":
-        return Table(CoreDigests(to.core), projection.name)
+        return Table(to.core_digests, projection.name)
     if place == "supabase":
-        return Table(SupabaseDigests(to.supabase), projection.name)
+        return Table(to.supabase_digests, projection.name)
     return Listing(_LISTINGS[projection.name](to))
 
 

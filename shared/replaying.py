@@ -27,6 +27,10 @@ class Replays(Protocol):
         self, wanted: Filter, steps: Sequence[str], before: datetime, limit: int, trace: str
     ) -> list[tuple[str, Ref]]: ...
 
+    def claim_overdue(
+        self, steps: Sequence[str], overdue_s: float, limit: int, trace: str
+    ) -> list[tuple[str, Ref]]: ...
+
     def left(self, wanted: Filter, before: datetime) -> int: ...
 
     def forget(self, step: str, kind: str, keys: Sequence[str]) -> None: ...
@@ -70,6 +74,24 @@ def replay(
             break
         sleep(len(claimed) / per_second)
     return {"retried": retried, "failed": replays.left(wanted, began)}
+
+
+def send_overdue(
+    *, replays: Replays, publish: Publish, overdue_s: float, per_run: int
+) -> dict[str, int]:
+    """
+    Deliver once more what has not come again to its step, although a refused message comes again
+    within minutes: it is lost. Return {"overdue"}: how many. One that is only late comes twice.
+    """
+    steps = [step.name for step in catalog.load().steps()]
+    trace, sent = tracing.continued(), 0
+    while sent < per_run:
+        claimed = replays.claim_overdue(steps, overdue_s, MAX_REFS, trace[3:35])
+        publish(_events(claimed, trace))
+        sent += len(claimed)
+        if len(claimed) < MAX_REFS:
+            break
+    return {"overdue": sent}
 
 
 def _events(claimed: Sequence[tuple[str, Ref]], trace: str) -> list[Event]:

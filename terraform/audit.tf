@@ -22,6 +22,17 @@ resource "google_logging_project_bucket_config" "audit" {
   bucket_id      = "healbridge-audit"
   description    = "Data access of the sync's services"
   retention_days = var.audit_retention_days
+
+  # The lines name documents by their paths, and uids stand in those.
+  dynamic "cmek_settings" {
+    for_each = var.kms_key[*]
+
+    content {
+      kms_key_name = cmek_settings.value
+    }
+  }
+
+  depends_on = [google_kms_crypto_key_iam_member.logging]
 }
 
 resource "google_logging_project_sink" "audit" {

@@ -22,3 +22,18 @@ resource "google_kms_crypto_key_iam_member" "service_agent" {
   role          = "roles/cloudkms.cryptoKeyEncrypterDecrypter"
   member        = each.value
 }
+
+# Cloud Logging has an identity of its own in every project, which only it can name.
+data "google_logging_project_cmek_settings" "this" {
+  count = var.kms_key == null ? 0 : 1
+
+  project = var.project
+}
+
+resource "google_kms_crypto_key_iam_member" "logging" {
+  count = var.kms_key == null ? 0 : 1
+
+  crypto_key_id = var.kms_key
+  role          = "roles/cloudkms.cryptoKeyEncrypterDecrypter"
+  member        = "serviceAccount:${data.google_logging_project_cmek_settings.this[0].service_account_id}"
+}

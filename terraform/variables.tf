@@ -43,10 +43,15 @@ variable "firestore_location" {
   description = "Location of the Firestore database (nam5 and eur3 are multi-region); null where it is the functions' region."
   type        = string
   default     = null
+
+  validation {
+    condition     = var.firestore_location == null || can(regex("^[a-z]+(-[a-z]+[0-9]+|[0-9]+)$", var.firestore_location))
+    error_message = "firestore_location must be a region such as asia-south1, or nam5 or eur3."
+  }
 }
 
 variable "kms_key" {
-  description = "Customer-managed key for topics, secrets, images and functions: projects/P/locations/REGION/keyRings/R/cryptoKeys/K; null for Google's own."
+  description = "Customer-managed key for topics, secrets, images, functions and audit lines: projects/P/locations/REGION/keyRings/R/cryptoKeys/K; null for Google's own."
   type        = string
   default     = null
 
@@ -60,6 +65,11 @@ variable "message_regions" {
   description = "Regions where messages may be stored; null for the functions' region alone."
   type        = list(string)
   default     = null
+
+  validation {
+    condition     = var.message_regions == null || (try(length(var.message_regions), 0) > 0 && alltrue([for region in coalesce(var.message_regions, []) : can(regex("^[a-z]+-[a-z]+[0-9]+$", region))]))
+    error_message = "message_regions must name one region or more, such as asia-south1."
+  }
 }
 
 variable "network" {
@@ -69,6 +79,11 @@ variable "network" {
     name            = string
   })
   default = null
+
+  validation {
+    condition     = var.network == null || (can(cidrhost(var.network.connector_range, 0)) && endswith(try(var.network.connector_range, ""), "/28"))
+    error_message = "network.connector_range must be a range of 16 addresses, such as 10.8.0.0/28."
+  }
 }
 
 variable "private_ingress" {
@@ -95,6 +110,11 @@ variable "project" {
 variable "region" {
   description = "Region of functions, topics and secrets; choose the one nearest to core."
   type        = string
+
+  validation {
+    condition     = can(regex("^[a-z]+-[a-z]+[0-9]+$", var.region))
+    error_message = "region must be a region such as asia-south1: not a zone, not a multi-region."
+  }
 }
 
 variable "runtime" {
@@ -129,6 +149,11 @@ variable "settings" {
   description = "Further plain settings given to every function, such as OPENAI_BASE_URL. Never secrets."
   type        = map(string)
   default     = {}
+
+  validation {
+    condition     = alltrue([for name in keys(var.settings) : can(regex("^[A-Z][A-Z0-9_]*$", name))])
+    error_message = "A setting's name has capital letters, digits and underscores: see shared/settings.py."
+  }
 }
 
 variable "sign_in_hook" {

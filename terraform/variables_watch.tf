@@ -37,6 +37,11 @@ variable "audited_services" {
   description = "Services whose data access is logged. An audit configuration that the project already has for one of them is replaced."
   type        = set(string)
   default     = ["datastore.googleapis.com", "identitytoolkit.googleapis.com", "secretmanager.googleapis.com"]
+
+  validation {
+    condition     = alltrue([for service in var.audited_services : endswith(service, ".googleapis.com")])
+    error_message = "A service is named as its API is, such as secretmanager.googleapis.com."
+  }
 }
 
 variable "budget" {
@@ -46,12 +51,22 @@ variable "budget" {
     monthly         = number
   })
   default = null
+
+  validation {
+    condition     = var.budget == null || (can(regex("^[0-9A-F]{6}(-[0-9A-F]{6}){2}$", var.budget.billing_account)) && try(var.budget.monthly >= 1 && floor(var.budget.monthly) == var.budget.monthly, false))
+    error_message = "budget needs a billing_account such as 000000-000000-000000 and monthly in whole units, at least 1."
+  }
 }
 
 variable "notification_channels" {
   description = "Cloud Monitoring channels that alerts go to: projects/P/notificationChannels/ID."
   type        = list(string)
   default     = []
+
+  validation {
+    condition     = alltrue([for channel in var.notification_channels : can(regex("^projects/[^/]+/notificationChannels/[^/]+$", channel))])
+    error_message = "A channel must be projects/P/notificationChannels/ID."
+  }
 }
 
 variable "planted_texts" {

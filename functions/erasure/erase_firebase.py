@@ -3,8 +3,8 @@ Erase a patient in Firebase.
 
 On:         supabase-erased
 Does:       erases the profile with its device tokens and everything below it (inbox, appointments),
-            the doctors' copies of the patient's appointments, and the Firebase account if a person
-            ordered the erasure
+            a doctor's profile under the same uid, the doctors' copies of the patient's
+            appointments, and the Firebase account if a person ordered the erasure
 Emits:      firebase-erased
 Safe twice: what is gone is gone; an appointment keeps a mark that refuses older copies
 Gives up:   never; a store that fails is on the receipt, and waited for

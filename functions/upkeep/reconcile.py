@@ -20,7 +20,6 @@ from shared.errors import RequestError
 from shared.projections import PROJECTIONS
 from shared.reconciliations import reconciliation
 from shared.runtime import endpoint
-from shared.stores.core_findings import CoreFindings
 
 if TYPE_CHECKING:
     from flask import Request
@@ -56,5 +55,4 @@ def _named(name: str | None) -> list[str]:
 
 def _due(to: Clients) -> list[str]:
     rest_s = settings.positive("RECONCILE_LISTED_S", _LISTED_S)
-    findings = CoreFindings(to.core)
-    return [n for n, p in PROJECTIONS.items() if not p.listed or findings.rested(n, rest_s)]
+    return [n for n, p in PROJECTIONS.items() if not p.listed or to.core_findings.rested(n, rest_s)]

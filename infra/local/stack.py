@@ -16,50 +16,29 @@ import socket
 import sys
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
-import psycopg
-from psycopg import sql
-from psycopg.conninfo import make_conninfo
-
-from infra import migrate
 from infra.local import buckets, pubsub
+from infra.local.databases import make_core, make_supabase
 from infra.local.firebase import Firebase, ingress
-from infra.local.pg_net import install as pg_net
 from infra.local.postgres import Postgres
 from infra.local.processes import Process, base_environment, free_port
 from infra.local.scheduler import Scheduler
-from infra.local.supabase import install as supabase
+from infra.local.stack_facts import (
+    DOCUMENTS_BUCKET,
+    PARTS,
+    PDF_BUCKET,
+    PROJECT,
+    REPOSITORY,
+    Facts,
+    Options,
+)
 from infra.local.supervisor import Supervisor
 from infra.local.toolchain import say
-from infra.logins import login, setting
 from shared import catalog
 
-REPOSITORY = Path(__file__).resolve().parents[2]
-PROJECT = "demo-healbridge"
-PARTS = ("pubsub", "supabase", "embeddings", "fcm", "aws_s3", "storage_s3", "steps")
-CORE_OWNER = "core_owner"
-_OWNER = sql.SQL("create role {} login createrole password {}")
-PDF_BUCKET, DOCUMENTS_BUCKET = "healbridge-prescriptions", "documents"
 
-
-@dataclass(frozen=True)
-class Options:
-    """How this stack differs from the deployment's settings; the defaults differ in nothing."""
-
-    stack_file: Path = REPOSITORY / "build" / "stack.json"
-    max_attempts: int | None = None
-    max_backoff_s: int | None = None
-    schedule_period_s: float = 1.0  # how long a minute of a cron lasts
-    unscheduled: frozenset[str] = frozenset({"run_canary"})  # the stores are empty until one acts
-    sign_in_hook: bool = True
-    environment: Mapping[str, str] = field(default_factory=dict[str, str])  # more of the functions'
-
-
-class Stack:
+class Stack(Facts):
     """A running local stack. Use as a context manager from the main thread."""
 
     def __init__(self, options: Options | None = None) -> None:
@@ -113,7 +92,13 @@ class Stack:
         say("starting PostgreSQL with pgvector")
         self.postgres.initdb(self.supervisor.id)
         self.supervisor.start(self.postgres.process(self._logs / "postgres.log"))
-        self._create_databases()
+        server_dsn = self.postgres.dsn("postgres")
+        self._logins = make_core(server_dsn, self.core_dsn, self._secrets["owner"])
+        vault = {
+            "healbridge_webhook_url": self.webhook_url,
+            "healbridge_webhook_secret": self._secrets["webhook"],
+        }
+        make_supabase(server_dsn, self.supabase_dsn, vault)
         # What the emulator serves announces only: nothing of core.
         self.firebase.settings |= {
             name: value for name, value in self.settings().items() if not name.startswith("CORE_")
@@ -161,33 +146,6 @@ class Stack:
 
     def _functions_environment(self) -> dict[str, str]:
         return base_environment(**self.settings(), PYTHONPATH=str(REPOSITORY))
-
-    def _create_databases(self) -> None:
-        with psycopg.connect(self.postgres.dsn("postgres"), autocommit=True) as connection:
-            verifier = connection.pgconn.encrypt_password(
-                self._secrets["owner"].encode(), CORE_OWNER.encode(), b"scram-sha-256"
-            )
-            connection.execute(
-                _OWNER.format(sql.Identifier(CORE_OWNER), sql.Literal(verifier.decode()))
-            )
-            connection.execute(
-                sql.SQL("create database core owner {}").format(sql.Identifier(CORE_OWNER))
-            )
-            connection.execute("create database supabase")
-        with psycopg.connect(self.core_dsn) as connection:
-            connection.execute((REPOSITORY / "infra/core/backend.sql").read_bytes())
-        migrate.migrate("core", self.core_dsn)
-        self._logins = {role: login(self.core_dsn, role) for role in catalog.load().core_roles()}
-        supabase.install(self.supabase_dsn)
-        pg_net.install(self.supabase_dsn)
-        migrate.migrate("supabase", self.supabase_dsn)
-        supabase.trust(self.supabase_dsn, PROJECT)
-        with psycopg.connect(self.supabase_dsn) as connection:
-            for name, value in (
-                ("healbridge_webhook_url", self.webhook_url),
-                ("healbridge_webhook_secret", self._secrets["webhook"]),
-            ):
-                connection.execute("select vault.create_secret(%s, %s)", [value, name])
 
     def _processes(self) -> list[Process]:
         keys = {
@@ -252,89 +210,6 @@ class Stack:
             max_attempts_override=self.options.max_attempts,
             max_backoff_override_s=self.options.max_backoff_s,
         )
-
-    def url(self, name: str) -> str:
-        """Return the base URL of one of PARTS."""
-        return f"http://127.0.0.1:{self._ports[name]}"
-
-    @property
-    def core_dsn(self) -> str:
-        """Connection string of core, as its owner: the backend, and no superuser."""
-        return make_conninfo(
-            self.postgres.dsn("core"), user=CORE_OWNER, password=self._secrets["owner"]
-        )
-
-    @property
-    def supabase_dsn(self) -> str:
-        """Connection string of Supabase's database, as its owner."""
-        return self.postgres.dsn("supabase")
-
-    @property
-    def webhook_url(self) -> str:
-        """Where Supabase's database trigger sends its hints."""
-        return f"{self.url('steps')}/receive_document"
-
-    def settings(self) -> dict[str, str]:
-        """Return the functions' environment; CORE_DSN is an operator's at the command line."""
-        return {
-            **{setting(role): dsn for role, dsn in self._logins.items()},
-            "CORE_DSN": self._logins["operator"],
-            "CORE_POOL_SIZE": "16",
-            "SUPABASE_URL": self.url("supabase"),
-            "SUPABASE_SERVICE_KEY": self._secrets["service"],
-            "OPENAI_API_KEY": self._secrets["openai"],
-            "OPENAI_BASE_URL": f"{self.url('embeddings')}/v1",
-            "FCM_URL": self.url("fcm"),
-            "SUPABASE_S3_URL": self.url("storage_s3"),
-            "SUPABASE_S3_KEY": buckets.KEY,
-            "SUPABASE_S3_SECRET": buckets.SECRET,
-            "DOCUMENTS_BUCKET": DOCUMENTS_BUCKET,
-            "AWS_S3_URL": self.url("aws_s3"),
-            "AWS_ACCESS_KEY_ID": buckets.KEY,
-            "AWS_SECRET_ACCESS_KEY": buckets.SECRET,
-            "AWS_REGION": buckets.REGION,
-            "PDF_BUCKETS": PDF_BUCKET,
-            "WEBHOOK_SECRET": self._secrets["webhook"],
-            "FINGERPRINT_KEY": self._secrets["fingerprint"],
-            "ID_NAMESPACE": self._namespace,
-            "GOOGLE_CLOUD_PROJECT": PROJECT,
-            "PUBSUB_EMULATOR_HOST": f"127.0.0.1:{self._ports['pubsub']}",
-            "THREADS": "16",
-            "ERASURE_QUIET_S": "3",  # no step of the local stack runs longer
-            **self.firebase.environment(),
-            **self.options.environment,
-            **self._deployed,
-        }
-
-    def describe(self) -> dict[str, Any]:
-        """Return what another program needs to take part."""
-        return {
-            "project_id": PROJECT,
-            "core_dsn": self.core_dsn,
-            "core_operator_dsn": self._logins["operator"],
-            "supabase_dsn": self.supabase_dsn,
-            "supabase_url": self.url("supabase"),
-            "supabase_service_key": self._secrets["service"],
-            "supabase_anon_key": self._secrets["anon"],
-            "auth_emulator": self.firebase.host("auth"),
-            "firestore_emulator": self.firebase.host("firestore"),
-            "pubsub_emulator": f"127.0.0.1:{self._ports['pubsub']}",
-            "functions_url": f"http://{self.firebase.host('functions')}/{PROJECT}/us-central1",
-            "steps_url": self.url("steps"),
-            "status_page": f"{self.url('steps')}/sync_status/",
-            "webhook_url": self.webhook_url,
-            "webhook_secret": self._secrets["webhook"],
-            "embeddings_url": f"{self.url('embeddings')}/v1",
-            "fcm_url": self.url("fcm"),
-            "aws_s3_url": self.url("aws_s3"),
-            "storage_s3_url": self.url("storage_s3"),
-            "pdf_bucket": PDF_BUCKET,
-            "documents_bucket": DOCUMENTS_BUCKET,
-            "id_namespace": self._namespace,
-            "logs": str(self._logs),
-            "settings": self.settings(),
-            "pids": self.supervisor.pids() | {"stack": os.getpid()},
-        }
 
     def write_stack_file(self) -> None:
         """Write stack.json: whole or not at all, readable by its owner only (it holds keys)."""

@@ -20,6 +20,9 @@ _CLAIM = """
 select * from sync.claim_replays(%(steps)s, %(filter)s, %(before)s, %(limit)s, %(trace)s,
   %(revision)s)
 """
+_CLAIM_OVERDUE = """
+select * from sync.claim_overdue(%(steps)s, %(overdue_s)s, %(limit)s, %(trace)s, %(revision)s)
+"""
 _LEFT = """
 select count(*) as count from sync.ledger l
 where l.state = 'parked' and (l.replayed_at is null or l.replayed_at < %(before)s)
@@ -77,6 +80,18 @@ class CoreReplays:
                 "revision": settings.revision(),
             },
         )
+        return [(row["step"], Ref(row["kind"], row["key"], row["version"])) for row in rows]
+
+    def claim_overdue(
+        self, steps: Sequence[str], overdue_s: float, limit: int, trace: str
+    ) -> list[tuple[str, Ref]]:
+        """
+        Take up to `limit` entities that a step refused, or never answered for, and that have not
+        come again for so many seconds; return the step of each.
+        """
+        values = {"steps": list(steps), "overdue_s": overdue_s, "limit": limit}
+        values |= {"trace": trace, "revision": settings.revision()}
+        rows = self._core.write(_CLAIM_OVERDUE, values)
         return [(row["step"], Ref(row["kind"], row["key"], row["version"])) for row in rows]
 
     def left(self, wanted: Filter, before: datetime) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
+from shared.doctor_reading import is_profile
 from shared.stores.firestore import MAX_WRITES, Write, path
 
 if TYPE_CHECKING:
@@ -27,9 +28,9 @@ class Firestore(Protocol):
 
 class FirebasePatients:
     """
-    Erases a patient's documents: the profile with its device tokens, and every collection below it
-    (inbox, appointments, and whatever the apps have made). Firestore deletes nothing below a
-    document by itself.
+    Erases a patient's documents: the profile with its device tokens, every collection below it
+    (inbox, appointments, and whatever the apps have made), and a doctor's profile that the same
+    person has. Firestore deletes nothing below a document by itself.
     """
 
     def __init__(self, firestore: Firestore) -> None:
@@ -44,9 +45,13 @@ class FirebasePatients:
 
     def remains(self, uid: str) -> list[str]:
         """Return the paths of the patient's documents, the profile last: it says whose they are."""
-        profile = path("users", uid)
-        there = self._firestore.read([profile], ["uid"])[profile].data is not None
-        return [*self._firestore.below(profile), *([profile] if there else [])]
+        profile, doctor = path("users", uid), path("doctors", uid)
+        found = self._firestore.read([doctor, profile], ["uid"])
+        known = {at: snapshot.data for at, snapshot in found.items() if snapshot.data is not None}
+        own = [at for at in (doctor, profile) if at in known]
+        if doctor in known and not is_profile(uid, known[doctor]):
+            own.remove(doctor)
+        return [*self._firestore.below(profile), *own]
 
     def shown(self, visits: Sequence[str]) -> list[str]:
         """Return those of these appointments that are still shown anywhere."""

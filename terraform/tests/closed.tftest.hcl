@@ -123,8 +123,18 @@ run "firebase_is_open_only_to_those_who_need_it" {
   command = plan
 
   assert {
-    condition     = google_project_iam_custom_role.claims.permissions == toset(["firebaseauth.users.get", "firebaseauth.users.update"])
-    error_message = "Who sets claims must not delete accounts."
+    condition = {
+      canary   = google_project_iam_custom_role.canary.permissions
+      claims   = google_project_iam_custom_role.claims.permissions
+      erasures = google_project_iam_custom_role.erasures.permissions
+      pushes   = google_project_iam_custom_role.pushes.permissions
+      } == {
+      canary   = toset(["firebaseauth.users.create", "firebaseauth.users.get"])
+      claims   = toset(["firebaseauth.users.get", "firebaseauth.users.update"])
+      erasures = toset(["firebaseauth.users.delete", "firebaseauth.users.get"])
+      pushes   = toset(["cloudmessaging.messages.create"])
+    }
+    error_message = "A role of our own allows more or less than its duty: who sets claims must not delete accounts."
   }
   assert {
     condition     = toset([for grant in google_project_iam_member.firebase : grant.member]) == toset([for name in keys(local.firebase_roles) : google_service_account.runs_as[name].member])
@@ -147,6 +157,7 @@ run "messages_and_secrets_stay_in_their_region_under_the_given_key" {
       [for function in google_cloudfunctions2_function.this : function.kms_key_name],
       [for secret in google_secret_manager_secret.this : secret.replication[0].user_managed[0].replicas[0].customer_managed_encryption[0].kms_key_name],
       [google_artifact_registry_repository.images.kms_key_name, google_storage_bucket.source.encryption[0].default_kms_key_name],
+      [google_logging_project_bucket_config.audit.cmek_settings[0].kms_key_name],
     )) == toset([var.kms_key])
     error_message = "Something is not under the key."
   }
@@ -157,5 +168,9 @@ run "messages_and_secrets_stay_in_their_region_under_the_given_key" {
   assert {
     condition     = toset([for grant in google_kms_crypto_key_iam_member.service_agent : grant.member]) == toset(values(local.service_agents))
     error_message = "Google's agents may not use the key."
+  }
+  assert {
+    condition     = google_kms_crypto_key_iam_member.logging[0].crypto_key_id == var.kms_key
+    error_message = "Cloud Logging may not use the key."
   }
 }

@@ -241,6 +241,7 @@ run "auth_events_can_come_by_the_first_generation" {
 
   variables {
     auth_trigger = "gen1"
+    kms_key      = "projects/keys/locations/asia-south1/keyRings/health/cryptoKeys/sync"
   }
   assert {
     condition = { for name, function in google_cloudfunctions_function.auth : name => "${function.event_trigger[0].event_type} ${function.event_trigger[0].failure_policy[0].retry} ${function.available_memory_mb}" } == {
@@ -255,6 +256,13 @@ run "auth_events_can_come_by_the_first_generation" {
       [for secret in function.secret_environment_variables : "${secret.key} ${secret.secret} ${secret.version} ${secret.project_id}"] == ["FINGERPRINT_KEY FINGERPRINT_KEY 4 healbridge-test"]
     ])
     error_message = "Secrets of Auth functions of the first generation."
+  }
+  assert {
+    condition = alltrue([
+      for name, function in google_cloudfunctions_function.auth :
+      function.ingress_settings == "ALLOW_INTERNAL_ONLY" && function.kms_key_name == var.kms_key && function.service_account_email == google_service_account.runs_as[name].email
+    ])
+    error_message = "An Auth function of the first generation that is open, not under the key, or runs as another."
   }
   assert {
     condition     = length([for name in keys(google_cloudfunctions2_function.this) : name if contains(["announce_user", "announce_erasure"], name)]) == 0

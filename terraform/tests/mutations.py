@@ -86,7 +86,7 @@ _CLOSED = [
             '"1"',
         ),
         ("secrets", "for secret in values(function.secret_ids) :", "for secret in local.secrets :"),
-        ("locals", "upper(try(function.core_role, ", "upper(try(function.chain, "),
+        ("locals", 'upper(try(function.core_role, "unknown"))', 'upper("people")'),
         ("secrets", "roles/secretmanager.secretAccessor", "roles/secretmanager.admin"),
     ),
     *_fails(
@@ -103,6 +103,8 @@ _CLOSED = [
     *_fails(
         "firebase_is_open_only_to_those_who_need_it",
         ("grants", '"firebaseauth.users.update"', '"firebaseauth.users.delete"'),
+        ("grants", '"firebaseauth.users.create"', '"firebaseauth.users.update"'),
+        ("grants", '"cloudmessaging.messages.create"', '"firebaseauth.users.get"'),
         ("grants", "if contains(keys(local.functions), name)", 'if name == "admit_user"'),
     ),
     *_fails(
@@ -113,6 +115,7 @@ _CLOSED = [
         ("secrets", "= var.region", '= "us-central1"'),
         ("secrets", "customer_managed_encryption.value\n", '"other"\n'),
         ("encryption", "if var.kms_key != null", "if var.kms_key == null"),
+        ("audit", "kms_key_name = cmek_settings.value", 'kms_key_name = "other"'),
     ),
 ]
 
@@ -177,6 +180,8 @@ _KINDS = [
         ("locals", "if !contains(keys(local.gen1), name)", ""),
         ("triggers", "retry = true", "retry = false"),
         ("triggers", "each.value.secret_ids", "{}"),
+        ("triggers", "ALLOW_INTERNAL_ONLY", "ALLOW_ALL"),
+        ("triggers", "= var.kms_key", "= null"),
         (
             "triggers",
             'lookup(var.secret_versions, secret_environment_variables.value, "none")',
@@ -247,6 +252,29 @@ _RULES = [
     for mutation in _fails(f"{run}_refused", (file, old, new))
 ]
 
+_VALUES = _fails(
+    "values_that_no_deployment_can_have_are_refused",
+    ("variables_watch", "var.alert_after_s >= 300", "var.alert_after_s > 0"),
+    ("variables_watch", "var.alert_error_ratio < 1", "var.alert_error_ratio <= 1"),
+    ("variables_watch", "var.audit_retention_days <= 3650", "var.audit_retention_days <= 9999"),
+    ("variables_watch", 'endswith(service, ".googleapis.com")', 'service != ""'),
+    ("variables_watch", '"^[0-9A-F]{6}(-[0-9A-F]{6}){2}$"', '".*"'),
+    ("variables_watch", '"^projects/[^/]+/notificationChannels/[^/]+$"', '".*"'),
+    ("variables_watch", "length(text) >= 8", "length(text) >= 1"),
+    ("variables", '["gen1", "gen2", "none"]', '["gen1", "gen2", "gen3", "none"]'),
+    ("variables", "var.core_connections >= 1", "var.core_connections >= 0"),
+    ("variables", '"^[a-z]+(-[a-z]+[0-9]+|[0-9]+)$"', '".*"'),
+    ("variables", '"^projects/[^/]+/locations/[^/]+/keyRings', '".*|^projects/[^/]+/keyRings'),
+    ("variables", "try(length(var.message_regions), 0) > 0", "true"),
+    ("variables", '"/28"', '"/24"'),
+    ("variables", '["ALLOW_ALL", "ALLOW', '["ALLOW_EVERYBODY", "ALLOW'),
+    ("variables", '"^[a-z][a-z0-9-]{4,28}[a-z0-9]$"', '".*"'),
+    ("variables", 'can(regex("^[a-z]+-[a-z]+[0-9]+$", var.region))', "true || var.region == null"),
+    ("variables", '["python311", "python312"', '["python310", "python312"'),
+    ("variables", '"^[A-Z][A-Z0-9_]*$"', '".*"'),
+    ("variables", '"^https://[^/]+$"', '".*"'),
+)
+
 _WATCHED = [
     *_fails(
         "every_function_has_an_alert",
@@ -300,4 +328,4 @@ _HOOK = [
     ),
 ]
 
-MUTATIONS = [*_HOOK, *_CATALOG, *_CLOSED, *_KINDS, *_RULES, *_WATCHED]
+MUTATIONS = [*_HOOK, *_CATALOG, *_CLOSED, *_KINDS, *_RULES, *_VALUES, *_WATCHED]

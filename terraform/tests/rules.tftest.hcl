@@ -237,3 +237,51 @@ run "a_missing_archive_is_refused" {
   }
   expect_failures = [google_storage_bucket_object.source]
 }
+
+# One run for all variables: each must be refused, or the run fails.
+run "values_that_no_deployment_can_have_are_refused" {
+  command = plan
+
+  variables {
+    alert_after_s         = 299
+    alert_error_ratio     = 1
+    audit_retention_days  = 3651
+    audited_services      = ["firestore"]
+    auth_trigger          = "gen3"
+    budget                = { billing_account = "mine", monthly = 100 }
+    core_connections      = 0
+    firestore_location    = "everywhere"
+    kms_key               = "sync"
+    message_regions       = []
+    network               = { name = "default", connector_range = "10.8.0.0/24" }
+    notification_channels = ["oncall@example.com"]
+    planted_texts         = ["short"]
+    private_ingress       = "ALLOW_EVERYBODY"
+    project               = "Our Project"
+    region                = "asia"
+    runtime               = "python310"
+    settings              = { "openai-url" = "https://embeddings.example.com" }
+    supabase_url          = "http://abcdefgh.supabase.co/rest"
+  }
+  expect_failures = [
+    var.alert_after_s,
+    var.alert_error_ratio,
+    var.audit_retention_days,
+    var.audited_services,
+    var.auth_trigger,
+    var.budget,
+    var.core_connections,
+    var.firestore_location,
+    var.kms_key,
+    var.message_regions,
+    var.network,
+    var.notification_channels,
+    var.planted_texts,
+    var.private_ingress,
+    var.project,
+    var.region,
+    var.runtime,
+    var.settings,
+    var.supabase_url,
+  ]
+}

@@ -5,6 +5,7 @@ words for a real database are in postgres_core_world.py, and a contract test run
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from shared.events import Ref
@@ -17,6 +18,7 @@ from tests.memory.core_documents import MemoryCoreDocuments
 from tests.memory.core_notifications import MemoryCoreNotifications
 from tests.memory.core_pdf_copies import MemoryCorePdfCopies
 from tests.memory.core_profiles import MemoryCoreDoctors, MemoryCoreProfiles
+from tests.memory.core_replays import MemoryCoreReplays
 from tests.memory.core_stores import (
     MemoryCoreConflicts,
     MemoryCoreOutbox,
@@ -56,6 +58,10 @@ class MemoryCoreWorld:
         self.pdf_copies: Any = MemoryCorePdfCopies(core)
         self.ledger: Any = MemoryLedger(core)
         self.outbox: Any = MemoryCoreOutbox(core)
+        self.repairs = self.outbox
+        self.replays: Any = MemoryCoreReplays(core)
+        self._later_s = 0.0
+        core.clock = lambda: time.monotonic() + 1e6 + self._later_s
         self.put_user = core.put_user
         self.put_patient = core.put_patient
         self.delete_user = core.delete_user
@@ -150,6 +156,23 @@ class MemoryCoreWorld:
         if row is None:
             return None
         return row.state, row.source_version, row.seen_version, row.attempts, row.error_code
+
+    def replayed(self, key: str) -> tuple[int, float | None]:
+        """Return how often an entity was replayed, and for how many seconds more it rests."""
+        [row] = [row for at, row in self.core.ledger_rows.items() if at[1] == key]
+        due = row.next_retry_at
+        return row.replays, None if due is None else due - self.core.clock()
+
+    def rest_over(self) -> None:
+        """Let what is parked have rested."""
+        self.wait(3600)
+        for row in self.core.ledger_rows.values():
+            if row.exhausted and row.next_retry_at is not None:
+                row.next_retry_at = self.core.clock()
+
+    def wait(self, seconds: float) -> None:
+        """Let time pass."""
+        self._later_s += seconds
 
     def journal(self, step: str) -> list[tuple[str, int, str, str | None]]:
         """Return what happened in a step: key, version, state, trace id."""

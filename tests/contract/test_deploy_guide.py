@@ -129,6 +129,15 @@ def test_every_target_of_make_and_every_output_that_the_guide_names_is_there() -
         assert f'output "{name[0] or name[1]}"' in outputs
 
 
+def test_the_guide_says_where_the_value_of_every_secret_comes_from() -> None:
+    rows = re.findall(r"^\| (`.+?) \| .+ \|$", SECTIONS["Secrets"], re.M)
+    named = {name for row in rows for name in re.findall(r"`([A-Z0-9_]+)`", row)}
+    secrets = {secret for f in catalog.load().functions.values() for secret in f.secrets}
+    roles = {setting(role) for role in catalog.load().core_roles()}
+    assert named - roles == secrets - {"CORE_DSN"}
+    assert named & roles  # an example of them
+
+
 def test_backfilled_kinds_are_those_of_the_catalog() -> None:
     kinds = {topic["kind"] for topic in catalog.load().topics.values()}
     named = set(re.findall(r"healbridge-sync resync (?:run|quote) (\w+)", GUIDE))

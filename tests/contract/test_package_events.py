@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import sys
 from collections.abc import Generator
 from dataclasses import dataclass, field
@@ -30,7 +31,7 @@ from shared import catalog
 from tests.databases import Databases
 
 PROJECT = "demo-package"
-VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
+VERSION = os.environ.get("PACKAGE_PYTHON", f"{sys.version_info.major}.{sys.version_info.minor}")
 STEPS = [step.name for step in catalog.load().steps()]
 AUTH = f"//firebaseauth.googleapis.com/projects/{PROJECT}"
 DATABASE = f"projects/{PROJECT}/databases/(default)"

@@ -52,6 +52,7 @@ def test_what_an_outage_parked_is_replayed_and_arrives(to: RealStores, http: Fla
     assert http.post("/").json == {
         "retried": 0,
         "failed": 1,
+        "overdue": 0,
         "looked_into": 0,
     }  # by schedule: it has not rested
     assert http.post("/", json={}).json == {"retried": 1, "failed": 0}

@@ -11,6 +11,7 @@ import pytest
 
 from shared.clients import Clients
 from tests.memory.clients import MemoryClients
+from tests.memory.place import Place
 
 STORES = {
     "accounts": "shared.stores.accounts.Accounts",
@@ -39,8 +40,12 @@ STORES = {
     "core_erasures": "shared.stores.core_erasures.CoreErasures",
     "supabase_patients": "shared.stores.supabase_patients.SupabasePatients",
     "firebase_patients": "shared.stores.firebase_patients.FirebasePatients",
+    "dead_letters": "shared.stores.dead_letters.DeadLetters",
     "supabase_outbox": "shared.stores.supabase_outbox.SupabaseOutbox",
     "core_canary": "shared.stores.core_canary.CoreCanary",
+    "core_digests": "shared.stores.core_digests.CoreDigests",
+    "core_findings": "shared.stores.core_findings.CoreFindings",
+    "supabase_digests": "shared.stores.supabase_digests.SupabaseDigests",
     "core_replays": "shared.stores.core_replays.CoreReplays",
 }
 OTHERS = {"publisher", "core", "supabase", "embedder", "messaging"}  # bus, places, providers
@@ -48,11 +53,11 @@ OWN = {"limits"}  # a function's own, on the deployment's clock: in memory it is
 
 
 def methods(kind: type) -> dict[str, Any]:
-    """Return the signatures of a class's own public methods, as written."""
+    """Return the signatures of a store's public methods, as written."""
     return {
         name: inspect.signature(member)
-        for name, member in vars(kind).items()
-        if inspect.isfunction(member) and not name.startswith("_")
+        for name, member in inspect.getmembers(kind, inspect.isfunction)
+        if not name.startswith("_") and name not in vars(Place)
     }
 
 

@@ -72,15 +72,16 @@ def _rows(dsn: str, query: LiteralString, values: tuple[object, ...]) -> list[Ro
 
 
 def _options(folder: Path, receiving: Collector) -> Options:
-    """Dead letters after seconds; spans and metrics are exported, and soon."""
-    exporting = {
+    """Dead letters and overdue messages after seconds; spans and metrics are exported, and soon."""
+    environment = {
+        "OVERDUE_S": "20",
         "OTEL_EXPORTER_OTLP_ENDPOINT": receiving.url,
         "OTEL_SDK_DISABLED": "false",  # whatever a test sets while the functions are deployed anew
         "OTEL_BSP_SCHEDULE_DELAY": "200",
         "OTEL_METRIC_EXPORT_INTERVAL": "1000",
     }
     stack_file = folder / "stack.json"
-    return Options(stack_file, max_attempts=5, max_backoff_s=1, environment=exporting)
+    return Options(stack_file, max_attempts=5, max_backoff_s=1, environment=environment)
 
 
 @pytest.fixture(scope="session", name="running")

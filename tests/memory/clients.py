@@ -14,9 +14,11 @@ from tests.memory.core import MemoryCore
 from tests.memory.core_appointments import MemoryCoreAppointments, MemoryCorePapers
 from tests.memory.core_canary import MemoryCoreCanary
 from tests.memory.core_documents import MemoryCoreDocuments
+from tests.memory.core_findings import MemoryCoreFindings
 from tests.memory.core_notifications import MemoryCoreNotifications
 from tests.memory.core_pdf_copies import MemoryCoreLinks, MemoryCorePdfCopies
 from tests.memory.core_profiles import MemoryCoreDoctors, MemoryCoreProfiles
+from tests.memory.core_projections import core_digests
 from tests.memory.core_replays import MemoryCoreReplays
 from tests.memory.core_stores import (
     MemoryCoreConflicts,
@@ -25,6 +27,7 @@ from tests.memory.core_stores import (
     MemoryLedger,
 )
 from tests.memory.core_users import MemoryCoreUsers
+from tests.memory.dead_letters import MemoryDeadLetters
 from tests.memory.embedder import MemoryEmbedder
 from tests.memory.erasures import (
     MemoryCoreErasures,
@@ -37,6 +40,7 @@ from tests.memory.messaging import MemoryMessaging
 from tests.memory.place import Place
 from tests.memory.supabase import MemorySupabase
 from tests.memory.supabase_documents import MemorySupabaseDocuments, MemorySupabaseOutbox
+from tests.memory.supabase_projections import supabase_digests
 from tests.memory.supabase_users import MemorySupabaseUsers
 
 
@@ -46,6 +50,8 @@ class MemoryClients(Clients):
 
     The stores take the place of the cached properties: an instance's own attribute comes first.
     """
+
+    threads = False  # whatever happens, happens in the same order the next time
 
     def __init__(self, *, max_attempts: int | None = None) -> None:
         self.memory_core = MemoryCore()
@@ -83,14 +89,18 @@ class MemoryClients(Clients):
             core_links=MemoryCoreLinks(self.memory_core),
             pdf_sources=self.pdfs,
             storage=self.files,
+            core_digests=core_digests(self.memory_core),
+            core_findings=MemoryCoreFindings(self.memory_core),
             core_outbox=MemoryCoreOutbox(self.memory_core),
             supabase_users=MemorySupabaseUsers(self.memory_supabase),
             supabase_documents=MemorySupabaseDocuments(self.memory_supabase),
+            supabase_digests=supabase_digests(self.memory_supabase),
             supabase_outbox=MemorySupabaseOutbox(self.memory_supabase),
             core_tombstones=MemoryCoreTombstones(self.memory_core),
             core_erasures=MemoryCoreErasures(self.memory_core),
             supabase_patients=MemorySupabasePatients(self.memory_supabase),
             firebase_patients=FirebasePatients(firestore),
+            dead_letters=MemoryDeadLetters(self.bus),
             embedder=self.memory_embedder,
         )
 

@@ -10,14 +10,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from shared.models import PdfCopy
 from shared.outcomes import Outcome
+from tests.memory.awaited import Awaited
 from tests.memory.place import Outbox, Place, alias
+
+if TYPE_CHECKING:
+    from tests.memory.core_findings import Run
 
 Row = dict[str, Any]
 
+_LONGEST_WAIT_S = 3600
+_MOST_REPLAYS = 8
+_SAID = ("name", "strength", "form", "frequency", "route", "duration_days")
 
 APPOINTMENT: Row = {
     "doctor_id": "doctor-1",
@@ -42,9 +49,11 @@ class LedgerRow:
     attempts: int
     error_code: str | None
     exhausted: bool = False
-    next_retry_at: float | None = None  # a provider's wait; replays are the real ledger's
+    next_retry_at: float | None = None  # not before: a provider's wait, or the next replay
     updated_at: float = 0.0
-    replayed_at: float = 0.0
+    replays: int = 0  # since the last success
+    replayed_at: float | None = None
+    digest: int | None = None
 
 
 @dataclass(frozen=True)
@@ -83,6 +92,7 @@ class MemoryCore(Place):
         self.profile_reading_rows: dict[str, Row] = {}  # by uid
         self.ledger_rows: dict[tuple[str, str, str], LedgerRow] = {}  # by kind, key, step
         self.journal_rows: list[JournalRow] = []
+        self.awaited = Awaited(self)
         self.pdf_copies: dict[tuple[str, str], PdfCopy] = {}  # by prescription and path
         self.unlinked: set[tuple[str, str]] = set()  # kind and key that no notification leads to
         self.tombstones: dict[str, str] = {}  # alias -> erasure
@@ -91,6 +101,8 @@ class MemoryCore(Place):
         self.open_conflicts: dict[tuple[str, str, str, str], str] = {}  # kind, key, step, field
         self.all_conflicts: list[Row] = []  # opened ever, decided or not
         self.canary: dict[str, Row] = {}  # by kind
+        self.runs: list[Run] = []  # of reconciliation
+        self.removals: list[tuple[str, str, str]] = []  # of orphans: comparison, key, operator
 
     def put_user(self, user_id: str, **columns: Any) -> None:
         """Insert or change a user, as the backend does."""
@@ -189,6 +201,13 @@ class MemoryCore(Place):
         rows = self.user_rows.values()
         return next((row for row in rows if row["firebase_uid"] == uid), None)
 
+    def person_name(self, user_id: str) -> str | None:
+        """Return the name a user's mirror shows: the patient's own, else the doctor's."""
+        doctor = self.doctor_rows.get(user_id, {})
+        names = [doctor.get("first_name"), doctor.get("last_name")]
+        patient = self.patient_rows.get(user_id, {})
+        return patient.get("name") or " ".join(name for name in names if name) or None
+
     def source_version(self, kind: str, key: str, step: str) -> int:
         """Return the newest version a step has written, 0 for none."""
         row = self.ledger_rows.get((kind, key, step))
@@ -201,6 +220,7 @@ class MemoryCore(Place):
             ref = outcome.ref
             entity, how = (ref.kind, ref.key), (ref.version, outcome.state, outcome.code)
             self.journal_rows.append(JournalRow(*entity, step, *how, trace, self.clock()))
+            self.awaited.follow(*entity, step, outcome.state)
             if self._record_state(step, outcome):
                 self._record_conflicts(step, outcome)
 
@@ -222,14 +242,22 @@ class MemoryCore(Place):
             max(known.seen_version, ref.version),
             known.attempts + 1 if failing else 0,
             outcome.code,
-            outcome.exhausted,
-            self.clock() + outcome.retry_after
-            if outcome.state == "retrying" and outcome.retry_after
-            else None,
+            outcome.state == "parked" and outcome.exhausted,
+            self._not_before(outcome, known.replays),
             self.clock(),
+            known.replays if failing else 0,
             known.replayed_at,
+            known.digest if outcome.digest is None else outcome.digest,
         )
         return True
+
+    def _not_before(self, outcome: Outcome, replays: int) -> float | None:
+        """Return when a provider allows the next attempt, or when the next replay is due."""
+        wait = min(outcome.retry_after or 0, _LONGEST_WAIT_S)
+        if outcome.state == "retrying" and wait > 0:
+            return self.clock() + wait
+        rest = replay_pause(replays) if outcome.state == "parked" and outcome.exhausted else None
+        return None if rest is None else self.clock() + rest
 
     def _record_conflicts(self, step: str, outcome: Outcome) -> None:
         at = (outcome.ref.kind, outcome.ref.key, step)
@@ -280,6 +308,16 @@ class MemoryCore(Place):
 
     def _note_deleted(self, kind: str, key: str) -> None:
         self.outbox.note(kind, key, self.next_version(), deleted=True)
+
+
+def replay_pause(replays: int) -> float | None:
+    """Return how long an exhausted entity rests, in seconds: `sync.replay_pause`, not spread."""
+    return min(600.0 * 2**replays, 86_400.0) if replays < _MOST_REPLAYS else None
+
+
+def medication_said(row: Row) -> tuple[Any, ...]:
+    """Return what a medication says: all but what is the patient's own."""
+    return tuple(row[name] for name in _SAID)
 
 
 def digits(phone: str | None) -> str | None:

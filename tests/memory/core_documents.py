@@ -10,7 +10,7 @@ from shared.medications import Medication
 from shared.models import StoredDocument
 from shared.outcomes import Outcome
 from shared.stores.core_documents import utc
-from tests.memory.core import MemoryCore, Row
+from tests.memory.core import MemoryCore, Row, medication_said
 
 if TYPE_CHECKING:
     from shared.runner import Batch
@@ -88,6 +88,7 @@ class MemoryCoreDocuments:
                 "position": medication.position,
                 "needs_review": medication.needs_review,
                 "review_reasons": list(medication.review_reasons),
+                "said": medication_said(row),
             }
 
     def _continued(self, before: Row | None, medication: Medication) -> Row:

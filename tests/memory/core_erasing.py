@@ -24,7 +24,7 @@ def entities_of(core: MemoryCore, uid: str, user_id: str | None = None) -> list[
 
 
 def forget_entities(core: MemoryCore, entities: set[tuple[str, str]]) -> int:
-    """Drop what ledger and conflicts know of entities; the journal keeps their alias."""
+    """Drop what ledger, findings and conflicts know of entities; the journal keeps their alias."""
     rows = [at for at in core.ledger_rows if at[:2] in entities]
     conflicts = [at for at in core.open_conflicts if at[:2] in entities]
     for at in rows:
@@ -32,6 +32,9 @@ def forget_entities(core: MemoryCore, entities: set[tuple[str, str]]) -> int:
     for at in conflicts:
         del core.open_conflicts[at]
     core.all_conflicts = [c for c in core.all_conflicts if c["at"][:2] not in entities]
+    core.awaited.forget(entities)
+    for run in core.runs:
+        run.found = {at: found for at, found in run.found.items() if at not in entities}
     told = [n for n, row in enumerate(core.journal_rows) if (row.kind, row.key) in entities]
     for number in told:
         row = core.journal_rows[number]
@@ -53,6 +56,7 @@ def rows_about(core: MemoryCore, uid: str) -> list[tuple[str, object]]:
     found += [("ledger", at) for at in core.ledger_rows if at[1] == uid]
     found += [("journal", row.step) for row in core.journal_rows if row.key == uid]
     found += [("outbox", at) for at in core.outbox.rows if at[1] == uid]
+    found += [("findings", at) for run in core.runs for at in run.found if at[1] == uid]
     return found + [("conflicts", at) for at in core.open_conflicts if at[1] == uid]
 
 

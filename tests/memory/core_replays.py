@@ -1,14 +1,15 @@
-"""Parked entities of the ledger, in memory. How long they rest is the real ledger's to know."""
+"""Parked entities of the ledger, in memory."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from shared.events import Ref
-from tests.memory.core import LedgerRow, MemoryCore
+from tests.memory.core import JournalRow, LedgerRow, MemoryCore, replay_pause
 from tests.memory.core_erasing import entities_of
+from tests.memory.place import alias
 
 if TYPE_CHECKING:
     from shared.stores.core_replays import Filter
@@ -32,11 +33,45 @@ class MemoryCoreReplays:
     ) -> list[tuple[str, Ref]]:
         """Take up to `limit` entities not replayed since `before`, with the step of each."""
         with self._core.effect("core_replays.claim"):
-            fitting = [at for at in self._fitting(wanted, before) if at[2] in steps]
-            claimed = [(at, self._core.ledger_rows[at]) for at in fitting[:limit]]
-            for _, row in claimed:
-                row.replayed_at = self._core.clock()
-            return [(step, Ref(kind, key, row.seen_version)) for (kind, key, step), row in claimed]
+            fitting = [
+                at
+                for at in self._fitting(wanted, before)
+                if at[0] != "message" and at[2] in steps and self._is_due(wanted, at)
+            ]
+            fitting.sort(key=lambda at: self._core.ledger_rows[at].updated_at)
+            return [self._claimed(at, trace) for at in fitting[:limit]]
+
+    def claim_overdue(
+        self, steps: Sequence[str], overdue_s: float, limit: int, trace: str
+    ) -> list[tuple[str, Ref]]:
+        """Take up to `limit` entities that a step refused or never answered for."""
+        with self._core.effect("core_replays.claim_overdue"):
+            core, now = self._core, self._core.clock()
+            core.awaited.forget(
+                {at[:2] for at in core.awaited.rows if alias(*at[:2]) in core.tombstones}
+            )
+            rows = {at: row for at, row in core.ledger_rows.items() if row.state == "retrying"}
+            refused = {
+                at: max(row.updated_at, row.next_retry_at or 0, row.replayed_at or 0)
+                for at, row in rows.items()
+            }
+            unanswered = {
+                at: max(row.since, row.replayed_at or 0) for at, row in core.awaited.rows.items()
+            }
+            waiting = refused | unanswered
+            due = [at for at in waiting if at[2] in steps and waiting[at] < now - overdue_s]
+            claimed = sorted(due, key=lambda at: (waiting[at], at))[:limit]
+            for at in claimed:
+                (rows.get(at) or core.awaited.rows[at]).replayed_at = now
+            return [self._overdue(at, trace) for at in claimed]
+
+    def _overdue(self, at: At, trace: str) -> tuple[str, Ref]:
+        kind, key, step = at
+        row = self._core.ledger_rows.get(at)
+        version, now = row.seen_version if row else 0, self._core.clock()
+        told = JournalRow(kind, key, step, version, "replayed", None, trace, now)
+        self._core.journal_rows.append(told)
+        return step, Ref(kind, key, version)
 
     def of_patient(self, uid: str) -> list[tuple[str, str]]:
         """Return kind and key of a patient's entities."""
@@ -46,7 +81,7 @@ class MemoryCoreReplays:
     def left(self, wanted: Filter, before: datetime) -> int:
         """Return how many parked entities that fit were not replayed since `before`."""
         with self._core.effect("core_replays.left"):
-            return len(list(self._fitting(wanted, before)))
+            return len(self._fitting(wanted, before))
 
     def forget(self, step: str, kind: str, keys: Sequence[str]) -> None:
         """Drop parked rows of a step that will judge these entities anew."""
@@ -55,12 +90,34 @@ class MemoryCoreReplays:
                 row = self._core.ledger_rows.get((kind, key, step))
                 if row and row.state == "parked":
                     del self._core.ledger_rows[kind, key, step]
+                    self._core.awaited.drop(kind, key, step)
 
-    def _fitting(self, wanted: Filter, before: datetime) -> Iterator[At]:
-        for at, row in sorted(self._core.ledger_rows.items()):
-            parked = row.state == "parked" and row.replayed_at < before.timestamp()
-            if parked and at[0] != "message" and self._fits(wanted, at, row):
-                yield at
+    def _claimed(self, at: At, trace: str) -> tuple[str, Ref]:
+        (kind, key, step), row, now = at, self._core.ledger_rows[at], self._core.clock()
+        row.replays, row.replayed_at = row.replays + 1, now
+        rest = replay_pause(row.replays) if row.exhausted else None
+        row.next_retry_at = None if rest is None else now + rest
+        self._core.journal_rows.append(
+            JournalRow(kind, key, step, row.seen_version, "replayed", None, trace, now)
+        )
+        return step, Ref(kind, key, row.seen_version)
+
+    def _fitting(self, wanted: Filter, before: datetime) -> list[At]:
+        return [
+            at
+            for at, row in sorted(self._core.ledger_rows.items())
+            if self._is_parked(row, before) and self._fits(wanted, at, row)
+        ]
+
+    def _is_parked(self, row: LedgerRow, before: datetime) -> bool:
+        """Tell whether it is parked, and was not replayed since then."""
+        replayed = row.replayed_at is not None and row.replayed_at >= before.timestamp()
+        return row.state == "parked" and not replayed
+
+    def _is_due(self, wanted: Filter, at: At) -> bool:
+        row = self._core.ledger_rows[at]
+        rested = row.next_retry_at is not None and row.next_retry_at <= self._core.clock()
+        return not wanted.due or (row.exhausted and rested)
 
     def _fits(self, wanted: Filter, at: At, row: LedgerRow) -> bool:
         kind, key, step = at
@@ -70,5 +127,4 @@ class MemoryCoreReplays:
             and wanted.kind in {None, kind}
             and (wanted.keys is None or (kind, key) in wanted.keys)
             and self._core.clock() - row.updated_at >= (wanted.older_s or 0)
-            and (row.exhausted or not wanted.due)
         )

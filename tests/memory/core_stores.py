@@ -45,6 +45,8 @@ class MemoryLedger:
                 JournalRow(ref.kind, ref.key, batch.step, 0, "announced", None, trace)
                 for ref in batch.refs
             ]
+            for ref in batch.refs:
+                self._core.awaited.follow(ref.kind, ref.key, batch.step, "announced")
 
     def last_codes(self, step: str, kind: str, keys: Sequence[str]) -> dict[str, str]:
         """Return why each of these entities was last refused or parked in a step."""
@@ -73,7 +75,10 @@ class MemoryCoreOutbox:
     def claim(self, token: str, limit: int, lease_s: int) -> list[Ref]:
         """Lease unsent rows."""
         with self._core.effect("core_outbox.claim"):
-            return self._core.outbox.claim(token, limit, lease_s)
+            claimed = self._core.outbox.claim(token, limit, lease_s)
+            for ref in claimed:
+                self._core.awaited.follow(ref.kind, ref.key, "relay_core_outbox", "announced")
+            return claimed
 
     def settle(self, token: str, sent: Sequence[Ref]) -> None:
         """Mark rows as sent."""

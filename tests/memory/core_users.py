@@ -101,19 +101,13 @@ class MemoryCoreUsers:
             id=row["id"],
             uid=row["firebase_uid"],
             role=row["role"],
-            name=self._name(row["id"]),
+            name=self._core.person_name(row["id"]),
             email=contacts.email(row["email"]),
             phone=contacts.phone(row["phone"]),
             verified=row["verified"],
             version=self._core.outbox.version("user", row["firebase_uid"]),
             without=frozenset(name for name in ("email", "phone") if not row[name]),
         )
-
-    def _name(self, user_id: str) -> str | None:
-        doctor = self._core.doctor_rows.get(user_id, {})
-        names = [doctor.get("first_name"), doctor.get("last_name")]
-        patient = self._core.patient_rows.get(user_id, {})
-        return patient.get("name") or " ".join(name for name in names if name) or None
 
 
 def _outcome(uid: str, conflicts: tuple[Conflict, ...], version: int) -> Outcome:

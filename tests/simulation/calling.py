@@ -24,6 +24,14 @@ from tests.simulation.race import Pause
 if TYPE_CHECKING:
     from tests.memory.clients import MemoryClients
 
+# Topics that are not announced from core, and what their word is about.
+_UNTRACKED = {
+    "user-changed": "user",
+    "profile-changed": "profile",
+    "doctor-changed": "doctor",
+    "document-changed": "document",
+    "user-deleted": "deletion",
+}
 WEBHOOK_SECRET = "secret of the simulation"
 
 
@@ -68,6 +76,12 @@ def deployed(to: MemoryClients) -> Generator[None]:
 def described(delivery: Delivery) -> str:
     keys = ", ".join(f"{ref['key']} at {ref['version']}" for ref in _refs(delivery))
     return f"{delivery.function} [{keys}] attempt {delivery.attempt}"
+
+
+def untold(delivery: Delivery) -> set[tuple[str, str]]:
+    """Return whose word is lost with a message of which core keeps no track."""
+    word = _UNTRACKED.get(catalog.load().functions[delivery.function].topic or "")
+    return {(word, ref["key"]) for ref in _refs(delivery)} if word else set()
 
 
 def first_ref(delivery: Delivery) -> tuple[str, str] | None:

@@ -27,6 +27,16 @@ PLACES = (
 )  # fmt: skip
 _MOST_EFFECTS = 10  # of one call that faults are aimed at
 _NEWEST = -1
+_CALLS = {
+    "message": 48,
+    "relay": 16,
+    "trigger": 12,
+    "webhook": 8,
+    "decision": 2,
+    "run_canary": 1,
+    "retry_failed": 1,
+    "reconcile": 1,
+}  # how often each is called
 _ANNOUNCING = ("relay", "relay", "webhook", "trigger")
 
 
@@ -57,7 +67,7 @@ def _move(dice: Random, roughness: float, entities: int) -> Move:
     if throw < 0.88:
         return Duplicate(_pick(dice))
     if throw < 0.92:
-        return Lose(dice.choice(("trigger", "webhook")), _pick(dice))
+        return Lose(dice.choice(("trigger", "webhook", "message")), _pick(dice))
     if throw < 0.96:
         return Storm(dice.choice(PLACES), dice.choice(STORMS), dice.choice((1, 3, 10, 30)))
     return Wait(dice.choice((10, 70)))  # less and more than a lease
@@ -74,8 +84,7 @@ def _act(dice: Random, entities: int) -> Act:
 
 
 def _call(dice: Random, roughness: float) -> Call:
-    calls = ("message", "relay", "trigger", "webhook", "decision", "run_canary", "retry_failed")
-    [what] = dice.choices(calls, (48, 16, 12, 8, 2, 1, 1))
+    [what] = dice.choices(list(_CALLS), list(_CALLS.values()))
     return Call(what, _pick(dice), _faults(dice, roughness))
 
 

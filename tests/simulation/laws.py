@@ -2,7 +2,7 @@
 What must hold when the storm is over, and how the storm ends.
 
 lost               after the sweep something is missing or old, and the ledger does not say why
-divergent          so after every source was announced once more
+divergent          so after the reconciler repaired what it found, or it finds no end
 duplicate_effects  something happened twice as a patient would see it
 resurrected        something of an erased patient is there
 unsafe_order       what was withdrawn is still shown as if it held
@@ -16,11 +16,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tests.simulation import telling
-from tests.simulation.calling import signed_request
 from tests.simulation.chain import Finding
 from tests.simulation.chains import CHAINS
 from tests.simulation.chains.users import is_erased
 from tests.simulation.moves import Call
+from tests.simulation.repair import repair, sweep
 from tests.simulation.world import World
 
 LAWS = ("divergent", "lost", "duplicate_effects", "resurrected", "unsafe_order", "phi_leaks")
@@ -40,22 +40,15 @@ def aftermath(world: World) -> Iterator[Violation]:
     """End the storm, sweep, look; repair, sweep, look again."""
     yield from _unexpected(world)
     world.told.append("-- the storm is over: sweep")
-    if not world.drain():
+    if not sweep(world):
         yield Violation("lost", "the bus does not fall quiet")
         return
     yield from _broken(world, "lost")
-    world.told.append("-- repair: every source is announced once more")
-    broken: list[Violation] = []
-    for _ in range(3):  # contacts that changed hands come free one after the other
-        _announce_all(world)
-        if not world.drain():
-            yield Violation("divergent", "the bus does not fall quiet")
-            return
-        broken = list(_broken(world, "divergent"))
-        if not broken:
-            yield from _canary(world)
-            return
-    yield from broken
+    world.told.append("-- repair: the reconciler runs, and a person replays what is parked")
+    for what in repair(world):
+        yield Violation("divergent", what)
+    yield from _broken(world, "divergent")
+    yield from _canary(world)
 
 
 def _canary(world: World) -> Iterator[Violation]:
@@ -68,15 +61,6 @@ def _canary(world: World) -> Iterator[Violation]:
             yield Violation("lost", "the bus does not fall quiet")
     for kind, step in stalled.items():
         yield Violation("lost", f"the canary's {kind} stands still at {step}")
-
-
-def _announce_all(world: World) -> None:
-    """Stand in for the reconciler: announce every source; and have a person replay all parked."""
-    world.repaired = True
-    with world.calling("retry_failed", (), None):
-        world.post("retry_failed", signed_request(b"{}"))
-    for chain in CHAINS.values():
-        chain.announce_all(world)
 
 
 def _broken(world: World, disagreement: str) -> Iterator[Violation]:

@@ -34,7 +34,7 @@ class Change:
 class Call:
     """
     A function is called: with a pending "message", "trigger" event or "webhook", with an operator's
-    "decision" on a conflict, or a "relay", "run_canary" or "retry_failed" runs.
+    "decision" on a conflict, or a "relay", "run_canary", "retry_failed" or "reconcile" runs.
 
     `pick` chooses among what is pending when the call begins, modulo its number; -1 is the newest.
     """
@@ -67,7 +67,10 @@ class Duplicate:
 
 @dataclass(frozen=True)
 class Lose:
-    """A trigger event or webhook is lost. Messages are not: Pub/Sub keeps what it accepted."""
+    """
+    A "trigger" event, "webhook" or "message" is lost. Pub/Sub keeps what it has accepted, but not
+    beyond its retention, nor what a subscription held that somebody deleted.
+    """
 
     what: str
     pick: int

@@ -1,7 +1,7 @@
 -- Projections against Firestore; their other side is shared/projected_documents.py.
 
 -- Core appointments against the copies that doctor and patient see: a row for each copy, by its path.
--- The doctor's has the sign-in that may read it, which lies in the document above it. What the law
+-- The doctor's has the sign-in that may read it, which lies in the document above it. What the policy
 -- keeps of an erased patient is shown to nobody.
 create view sync.projection_appointments as
 select a.ctid as at, a.id as entity, copy.path as key,

@@ -24,8 +24,9 @@ from shared.stores.core import CoreDatabase
 from shared.stores.core_progress import CoreProgress
 
 _CALM_S = 120.0
-# The Pub/Sub emulator now and then forgets a message that was refused; the hourly reconciliation,
-# here every minute, sends it again when it has not moved for two.
+# The Pub/Sub emulator now and then forgets a message that was refused. What the ledger knows of is
+# sent again by the schedule; what no step has seen yet, by the hourly reconciliation, here every
+# minute, when it has not moved for two.
 _REPAIRED_S = 300.0
 _MISSING = ("not in core", "not in Supabase", "no mirror", "no patient row", "not shown", ": gone")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -27,12 +28,15 @@ _TYPES = ("prescription", "LAB", "Report", "lab_report", "prescription", "LAB", 
 
 
 def _id(world: World, number: int) -> str:
-    """Return the id of the present document of this number: a new one after each deletion."""
-    deleted = [key for key, _ in _deleted(world).get(number, [])]
+    """
+    Return the id of the present document of this number: a new one after each deletion, and after
+    an erasure that has come as far as Supabase. No id is given twice.
+    """
+    used, there = world.notes.setdefault("document ids", set()), world.to.memory_supabase
     generation = 0
-    while (key := str(UUID(int=_NUMBERS * generation + number + 1))) in deleted or is_erased(
-        world, key, "document"
-    ):
+    while (key := str(UUID(int=_NUMBERS * generation + number + 1))) in used:
+        if key in there.document_rows and not is_erased(world, key, "document"):
+            break
         generation += 1
     return key
 
@@ -48,6 +52,7 @@ def _row(world: World, number: int, value: int) -> Row:
     structured: Any = {"medications": medicines, "note": f"{PLANTED} note {edit}"}
     known = world.to.memory_supabase.document_rows.get(_id(world, number))
     owner = known["patient_id"] if known else uid_of(world, number % 4)
+    world.notes["document ids"].add(_id(world, number))
     telling.note(world, ("document", _id(world, number)), str(edit))
     path = f"{world.to.files.bucket}/{owner}/{_id(world, number)}.jpg"
     if value % 6:
@@ -72,14 +77,14 @@ def _medicine(value: int, place: int) -> Row:
 
 def _upload(world: World, number: int, value: int) -> None:
     world.to.memory_supabase.upload(_row(world, number, value))
-    _changed(world, "INSERT", number)
+    _changed(world, "INSERT", _id(world, number))
 
 
 def _upload_several(world: World, number: int, value: int) -> None:
     """One statement writes several documents, and sends one webhook."""
     numbers = [(number + further) % 4 for further in range(2 + value % 2)]
     world.to.memory_supabase.upload(*[_row(world, n, value + n) for n in numbers])
-    _changed(world, "INSERT", *numbers)
+    _changed(world, "INSERT", *[_id(world, n) for n in numbers])
 
 
 def _delete(world: World, number: int, value: int) -> None:
@@ -87,14 +92,14 @@ def _delete(world: World, number: int, value: int) -> None:
     if key in supabase.document_rows:
         path = supabase.document_rows[key]["file_url"]
         supabase.delete_document(key)
-        _changed(world, "DELETE", number)
+        _changed(world, "DELETE", key)
         _deleted(world).setdefault(number, []).append((key, path))
 
 
-def _changed(world: World, operation: str, *numbers: int) -> None:
-    for number in numbers:
-        _reminded(world).pop(_id(world, number), None)
-    world.hint(operation, [_id(world, number) for number in numbers])
+def _changed(world: World, operation: str, *keys: str) -> None:
+    for key in keys:
+        _reminded(world).pop(key, None)
+    world.hint(operation, list(keys))
 
 
 def _remind(world: World, number: int, value: int) -> None:
@@ -129,13 +134,17 @@ def _findings(world: World) -> Iterator[Finding]:
         for key, row in world.to.memory_supabase.document_rows.items()
         if row["origin"] == "upload"
     }
-    for key, row in uploads.items():
-        yield from _of(world, key, row)
-    for key in world.to.memory_core.document_rows.keys() - uploads.keys():
-        yield Finding(("document", key), "in core only", steps=_STEP)
-    for key, path in [gone for listed in _deleted(world).values() for gone in listed]:
-        if path in world.to.files.files:
-            yield Finding(("document", key), "deleted, and its file still there", steps=_STEP)
+    found = [finding for key, row in uploads.items() for finding in _of(world, key, row)]
+    found += [
+        Finding(("document", key), "in core only", steps=_STEP)
+        for key in world.to.memory_core.document_rows.keys() - uploads.keys()
+    ] + [
+        Finding(("document", key), "deleted, and its file still there", steps=_STEP)
+        for listed in _deleted(world).values()
+        for key, path in listed
+        if path in world.to.files.files
+    ]
+    yield from (replace(f, excused=f.entity in world.unannounced) for f in found)
     for key, medicines in _reminded(world).items():
         rows = world.to.memory_core.medication_rows
         if not all(m in rows and rows[m]["reminders_enabled"] for m in medicines):

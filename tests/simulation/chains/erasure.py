@@ -37,15 +37,21 @@ def _findings(world: World) -> Iterator[Finding]:
     core = world.to.memory_core
     for uid in [uid for uids in deleted(world).values() for uid in uids]:
         row = core.erasure_rows.get(alias("user", uid))
-        refused = core.ledger_rows.get(("user", uid, "bury_user"))
+        refused, user = core.ledger_rows.get(("user", uid, "bury_user")), core.user_by_uid(uid)
         if refused and refused.error_code == "account_is_no_patient":
             continue
+        if world.repaired and row is None and user and user["role"] != "PATIENT":
+            continue  # an order is refused, too
         if row is None or row["state"] != "certified":
             # Not an erased patient yet, and in the end there must be a reason.
-            at = ("user", uid) if row is None else ("erasure", alias("user", uid))
-            steps = ("bury_user",) if row is None else _STEPS
-            excused = ("deletion", uid) in world.unannounced
-            yield Finding(at, "deleted, and not erased", steps=steps, excused=excused)
+            # One that core never knew, and that left nothing anywhere, has nothing to erase.
+            lost = ("deletion", uid) in world.unannounced
+            if row is not None:
+                at = ("erasure", alias("user", uid))
+                yield Finding(at, "deleted, and not erased", steps=_STEPS)
+            elif not lost or any(_left(world, uid)):
+                at = ("user", uid)
+                yield Finding(at, "deleted, and not erased", steps=("bury_user",), excused=lost)
             continue
         for what in _left(world, uid):
             yield Finding(("user", uid), f"erased, and still {what}", law="resurrected")
@@ -72,6 +78,8 @@ def _left(world: World, uid: str) -> Iterator[str]:
         yield "in Supabase's documents"
     if any(row["patient_id"] == uid for row in to.memory_supabase.chunk_rows.values()):
         yield "found by search"
+    if f"doctors/{uid}" in to.firebase.documents:
+        yield "a doctor in Firestore"
     if any(
         path == f"users/{uid}" or path.startswith(f"users/{uid}/") for path in to.firebase.documents
     ):

@@ -122,6 +122,8 @@ def _doctor(world: World, uid: str, user: dict[str, Any]) -> Iterator[Finding]:
     if "name" not in fields and "firstName" not in fields:
         yield Finding(at, "doctor without name", steps=_DOCTOR, lasting=_UNNAMED, excused=excused)
         return
+    if changed and user["role"] != "DOCTOR":
+        return  # the backend has decided so since
     row = core.doctor_rows.get(user["id"])
     if user["role"] != "DOCTOR" or row is None:
         yield Finding(at, "no doctor in core", steps=_DOCTOR, excused=excused)
