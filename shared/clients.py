@@ -61,6 +61,8 @@ if TYPE_CHECKING:
 class Clients:
     """Composition root of a deployed function. `core_dsn` is by default the setting CORE_DSN."""
 
+    threads = True  # a comparison may ask two stores at the same time
+
     def __init__(self, core_dsn: str | None = None) -> None:
         self._core_dsn = core_dsn
 

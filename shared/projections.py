@@ -87,8 +87,8 @@ def bucket(key: str) -> int:
 
 def canonical(fields: Iterable[object]) -> str:
     """
-    Return fields of text, truth, lists of text or None as PostgreSQL's concat_ws writes them. A
-    text with a separator in it, on one side only, has one too many: it is seen.
+    Return fields of text, truth, numbers, lists of text or None as PostgreSQL's concat_ws writes
+    them. A text with a separator in it, on one side only, has one too many: it is seen.
     """
     return _SEPARATOR.join(map(_written, fields))
 
@@ -121,4 +121,6 @@ def _written(field: object) -> str:
         return _MISSING
     if isinstance(field, bool):
         return "t" if field else "f"
+    if isinstance(field, int | float):
+        return str(field)
     return ",".join(cast("Iterable[str]", field))

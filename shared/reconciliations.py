@@ -29,6 +29,7 @@ def reconciliation(name: str, to: Clients, *, grace_s: float = GRACE_S) -> Recon
         announce=announcer(projection.source, projection.kind, to),
         name=partial(projection.target_entity, settings.id_namespace()),
         grace_s=grace_s,
+        at_once=to.threads,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Generator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from copy import copy
 from itertools import count
@@ -44,6 +45,8 @@ class Databases:
         self.server = server
         self._supervisor = supervisor
         self._templates: set[str] = set()
+        self._spares: dict[tuple[str, str], Future[str]] = {}
+        self._beside = ThreadPoolExecutor(1)
 
     def execute(self, statement: str) -> None:
         """Run a statement outside any transaction."""
@@ -85,15 +88,26 @@ class Databases:
         self._supervisor.start(process)
         return url
 
+    def close(self) -> None:
+        """Wait for what is done beside the tests."""
+        self._beside.shutdown(cancel_futures=True)
+
     @contextmanager
     def _lent(self, template: str, owner: str = SUPERUSER) -> Generator[str]:
-        name = f"test_{next(_numbers)}"
-        # Copying files takes a third of the time of writing every page to the log.
-        self.execute(f"create database {name} template {template} owner {owner} strategy file_copy")
+        """Lend a copy of a template. The next is made, and this one dropped, beside the test."""
+        spare = self._spares.pop((template, owner), None)
+        name = spare.result() if spare else self._copy(template, owner)
+        self._spares[template, owner] = self._beside.submit(self._copy, template, owner)
         try:
             yield self.server.dsn(name)
         finally:
-            self.execute(f"drop database {name} with (force)")
+            self._beside.submit(self.execute, f"drop database {name} with (force)")
+
+    def _copy(self, template: str, owner: str) -> str:
+        name = f"test_{next(_numbers)}"
+        # Copying files takes a third of the time of writing every page to the log.
+        self.execute(f"create database {name} template {template} owner {owner} strategy file_copy")
+        return name
 
     def _template(self, name: str) -> str:
         """Make a template when it is first asked for; return its name."""
@@ -158,4 +172,8 @@ def databases() -> Generator[Databases]:
         server = Postgres("postgres", supervisor.folder / "postgres", free_port())
         server.initdb(supervisor.id)
         supervisor.start(server.process(supervisor.logs / "postgres.log"))
-        yield Databases(server, supervisor)
+        running = Databases(server, supervisor)
+        try:
+            yield running
+        finally:
+            running.close()

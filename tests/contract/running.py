@@ -33,7 +33,7 @@ def relay_and_deliver(to: Clients, bus: MemoryBus, without: str = "") -> None:
 def compare(
     to: Clients, name: str, *, dry_run: bool, grace_s: float, blocks: int
 ) -> tuple[Report, list[Finding]]:
-    """Run one comparison, so many blocks of its tables at first."""
+    """Run one comparison, so many blocks of a table at first."""
     run = reconciliation(name, to, grace_s=grace_s)
     for side in (run.source, run.target):
         if isinstance(side, Table):

@@ -69,35 +69,6 @@ def test_hash_and_bucket_are_the_same_in_python_and_in_both_databases(
         assert sql.execute(query, {"text": text}).fetchone() == expected
 
 
-def test_every_spelling_of_a_documents_type_is_the_same_in_sql(to: RealStores) -> None:
-    for spelling, core_type in TYPES.items():
-        for written in (spelling, f" {spelling.upper()} "):
-            row = to.supabase_sql.execute("select sync.core_type(%(t)s) as t", {"t": written})
-            assert row.fetchone() == {"t": core_type}
-
-
-def test_few_differences_among_many_appointments_are_found_by_reading_few_rows(
-    to: RealStores,
-) -> None:
-    to.put_patients(1, 2_000)
-    to.put_visits(2_000)
-    visits = to.core_appointments.read([f"visit-{n}" for n in range(1, 2_001)])
-    shown = {at: fields for visit in visits.values() for at, fields in copies(visit).items()}
-    for at, fields in shown.items():
-        to.firebase.put_document(at, fields)
-    to.run_outbox_as_sent()
-    damaged = {f"visit-{n * 499}" for n in range(1, 4)}
-    for key in damaged:
-        at = f"users/u{key.removeprefix('visit-')}/appointments/{key}"
-        to.firebase.put_document(at, shown[at] | {"status": "CANCELLED"})
-    report, found = to.reconcile("appointments")
-    assert (report.source_rows, report.target_rows) == (4_000, 4_000)
-    assert {(f.key, f.class_, f.repaired) for f in found} == {(k, "stale", True) for k in damaged}
-    assert report.rows_read <= 2 * 4_000 * 2 // 100  # 2 % of each side
-    unsent = to.at_core("select key from sync.outbox where sent_at is null")
-    assert {row["key"] for row in unsent} == damaged
-
-
 def test_a_canonical_text_has_all_its_fields_whatever_is_missing(to: RealStores) -> None:
     bring_into_agreement(to)
     to.at_core("update patients set name = null, dob = null, gender = null, allergies = null")
@@ -126,3 +97,32 @@ def test_a_table_that_is_read_in_many_pages_is_digested_as_a_whole(to: RealStore
     assert paged.digests().differing(whole) == []
     assert sum(whole.rows) == 5_000
     assert len(paged.rows(range(BUCKETS))) == 5_000
+
+
+def test_every_spelling_of_a_documents_type_is_the_same_in_sql(to: RealStores) -> None:
+    for spelling, core_type in TYPES.items():
+        for written in (spelling, f" {spelling.upper()} "):
+            row = to.supabase_sql.execute("select sync.core_type(%(t)s) as t", {"t": written})
+            assert row.fetchone() == {"t": core_type}
+
+
+def test_few_differences_among_many_appointments_are_found_by_reading_few_rows(
+    to: RealStores,
+) -> None:
+    to.put_patients(1, 2_000)
+    to.put_visits(2_000)
+    visits = to.core_appointments.read([f"visit-{n}" for n in range(1, 2_001)])
+    shown = {at: fields for visit in visits.values() for at, fields in copies(visit).items()}
+    for at, fields in shown.items():
+        to.firebase.put_document(at, fields)
+    to.run_outbox_as_sent()
+    damaged = {f"visit-{n * 499}" for n in range(1, 4)}
+    for key in damaged:
+        at = f"users/u{key.removeprefix('visit-')}/appointments/{key}"
+        to.firebase.put_document(at, shown[at] | {"status": "CANCELLED"})
+    report, found = to.reconcile("appointments")
+    assert (report.source_rows, report.target_rows) == (4_000, 4_000)
+    assert {(f.key, f.class_, f.repaired) for f in found} == {(k, "stale", True) for k in damaged}
+    assert report.rows_read <= 2 * 4_000 * 2 // 100  # 2 % of each side
+    unsent = to.at_core("select key from sync.outbox where sent_at is null")
+    assert {row["key"] for row in unsent} == damaged

@@ -51,6 +51,8 @@ class MemoryClients(Clients):
     The stores take the place of the cached properties: an instance's own attribute comes first.
     """
 
+    threads = False  # whatever happens, happens in the same order the next time
+
     def __init__(self, *, max_attempts: int | None = None) -> None:
         self.memory_core = MemoryCore()
         self.memory_supabase = MemorySupabase()

@@ -6,21 +6,18 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
-from decimal import Decimal
 from typing import Any
 
-from shared.projections import Row, bucket, canonical_row
+from shared.projections import Row, bucket
 from tests.memory.place import Outbox, Place
 
-View = Callable[[], Iterable[Row]]
+View = Callable[[], Iterable[tuple[str, Row]]]  # rows, each with the key by which it is ordered
 
 
 class MemoryDigests:
-    """
-    Digests and rows of a place's projections, a row to a block; `name` is that of its effects.
-    """
+    """Digests and rows of projections, a row to a block; `name` is that of the effects."""
 
-    first_blocks, page_s = 16_384, 20.0
+    first_blocks, page_s = 1_000, 60.0
 
     def __init__(self, place: Place, outbox: Outbox, name: str, views: Mapping[str, View]) -> None:
         self._place, self._outbox, self._name, self._views = place, outbox, name, views
@@ -28,21 +25,18 @@ class MemoryDigests:
     def page(self, projection: str, block: int, blocks: int) -> Any:
         """Digest some blocks: {"end", "buckets", "rows", "xors"}."""
         with self._place.effect(f"{self._name}.page"):
-            view = list(self._views[projection]())
-            total: dict[int, list[int]] = {}
-            for row in view[block : block + blocks]:
-                digest = total.setdefault(bucket(row.key), [0, 0])
-                digest[0] += 1
-                digest[1] ^= row.hash
-            rows, xors = [of for of, _ in total.values()], [of for _, of in total.values()]
-            return {"end": len(view), "buckets": list(total), "rows": rows, "xors": xors}
+            rows = self._rows(projection)
+            page = rows[block : block + blocks]
+            buckets = [bucket(row.key) for row in page]
+            xors = [row.hash for row in page]
+            return {"end": len(rows), "buckets": buckets, "rows": [1] * len(page), "xors": xors}
 
     def rows(self, projection: str, block: int, blocks: int, wanted: Sequence[int]) -> Any:
         """Return some buckets' rows in some blocks: {"end", "rows": [[entity, key, hash]]}."""
         with self._place.effect(f"{self._name}.rows"):
-            chosen, view = set(wanted), list(self._views[projection]())
-            found = [row for row in view[block : block + blocks] if bucket(row.key) in chosen]
-            return {"end": len(view), "rows": [[r.entity, r.key, r.hash] for r in found]}
+            chosen, rows = set(wanted), self._rows(projection)
+            fitting = [r for r in rows[block : block + blocks] if bucket(r.key) in chosen]
+            return {"end": len(rows), "rows": [[r.entity, r.key, r.hash] for r in fitting]}
 
     def moving(self, kind: str, entities: Sequence[str], age_s: float) -> set[str]:
         """Return those that the outbox still has to announce, or announced lately."""
@@ -62,10 +56,8 @@ class MemoryDigests:
             keys = [key for (of, key), row in rows if of == kind and row.deleted]
             return {name(key): key for key in keys if name(key) in wanted}
 
-
-def projected(entity: str, key: str, fields: Sequence[object]) -> Row:
-    """Return the row of a key and its fields, of which numbers are written as text."""
-    return canonical_row(entity, key, [_text(field) for field in fields])
+    def _rows(self, projection: str) -> list[Row]:
+        return [row for _, row in sorted(self._views[projection](), key=lambda item: item[0])]
 
 
 def canonical_json(value: Any) -> str | None:
@@ -88,9 +80,3 @@ def stamp(at: datetime | None) -> str | None:
 def _number(text: str) -> float | int:
     number = float(text)
     return int(number) if number.is_integer() else number
-
-
-def _text(field: object) -> object:
-    if isinstance(field, bool) or not isinstance(field, int | float | Decimal):
-        return field
-    return str(int(field) if field == int(field) else float(field))

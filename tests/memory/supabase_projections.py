@@ -9,10 +9,11 @@ from functools import partial
 from shared import projections
 from shared.document_reading import TYPES
 from shared.models import Document
-from tests.memory.digests import MemoryDigests, canonical_json, projected, stamp
+from shared.projections import canonical_row
+from tests.memory.digests import MemoryDigests, canonical_json, stamp
 from tests.memory.supabase import MemorySupabase, Row
 
-Rows = Iterator[projections.Row]
+Rows = Iterator[tuple[str, projections.Row]]
 
 
 def supabase_digests(supabase: MemorySupabase) -> MemoryDigests:
@@ -26,13 +27,13 @@ def supabase_digests(supabase: MemorySupabase) -> MemoryDigests:
 
 
 def _auth_users(supabase: MemorySupabase) -> Rows:
-    for user in supabase.auth_users.values():
+    for key, user in supabase.auth_users.items():
         app, own = user.app_metadata, user.user_metadata
         uid = app.get("firebase_uid")
         if uid is not None and (user.email or user.phone):
             fields = [app.get("postgres_id"), app.get("role"), user.email, user.phone]
             fields += [own.get(name) for name in ("firebase_uid", "postgres_id", "role", "name")]
-            yield projected(uid, uid, fields)
+            yield key, canonical_row(uid, uid, fields)
 
 
 def _documents(supabase: MemorySupabase) -> Rows:
@@ -45,7 +46,7 @@ def _documents(supabase: MemorySupabase) -> Rows:
                 row["ocr_confidence"], stamp(datetime.fromisoformat(row["created_at"])),
                 row["version"], True,
             ]  # fmt: skip
-            yield projected(key, key, fields)
+            yield key, canonical_row(key, key, fields)
 
 
 def _prescriptions(supabase: MemorySupabase) -> Rows:
@@ -54,7 +55,7 @@ def _prescriptions(supabase: MemorySupabase) -> Rows:
             version = str(row["source_version"] or 0)
             summary = canonical_json(row["structured_json"])
             fields = [row["patient_id"], summary, _is_whole(supabase, row), _shown(row)]
-            yield projected(key, version, fields)
+            yield key, canonical_row(key, version, fields)
 
 
 def _is_whole(supabase: MemorySupabase, document: Row) -> bool:
