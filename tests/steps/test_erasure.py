@@ -83,7 +83,7 @@ def _patient(to: MemoryClients) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _settings(monkeypatch: pytest.MonkeyPatch) -> None:
+def _own_namespace(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ID_NAMESPACE", str(NAMESPACE))
 
 
