@@ -126,11 +126,11 @@ class RealStores(Clients):
         self.core_sql.execute(_PRESCRIPTION, values)
 
     def reconcile(
-        self, name: str, *, dry_run: bool = False, grace_s: float = 0, page_rows: int = 100_000
+        self, name: str, *, dry_run: bool = False, grace_s: float = 0, blocks: int = 1
     ) -> tuple[Report, list[Finding]]:
-        """Run one comparison, a minute after all that happened."""
+        """Run one comparison, a minute after all that happened; `blocks` of a table at first."""
         self.age()
-        return compare(self, name, dry_run=dry_run, grace_s=grace_s, page_rows=page_rows)
+        return compare(self, name, dry_run=dry_run, grace_s=grace_s, blocks=blocks)
 
     def run_outbox_as_sent(self) -> None:
         """Take everything for announced long ago."""

@@ -28,7 +28,10 @@ TRIGGERS = {
     "http": "HTTP",
     "schedule": "schedule",
 }
-SDKS = ("google.cloud", "supabase", "openai", "firebase_admin", "psycopg", "functions_framework")
+SDKS = (
+    "google.cloud", "supabase", "postgrest", "openai", "firebase_admin", "psycopg",
+    "functions_framework",
+)  # fmt: skip
 
 each_function = pytest.mark.parametrize("function", FUNCTIONS, ids=lambda f: f.name)
 
@@ -152,10 +155,10 @@ def test_importing_main_imports_no_sdk() -> None:
 @pytest.mark.parametrize(
     ("function", "foreign"),
     [
-        ("store_document", ("openai", "google.cloud.pubsub", "firebase_admin", "supabase")),
-        ("store_user", ("openai", "google.cloud.pubsub", "supabase")),
-        ("relay_core_outbox", ("openai", "google.cloud.pubsub", "firebase_admin", "supabase")),
-        ("announce_user", ("openai", "google.cloud.pubsub", "supabase", "psycopg")),
+        ("store_document", ("openai", "google.cloud.pubsub", "firebase_admin", "postgrest")),
+        ("store_user", ("openai", "google.cloud.pubsub", "postgrest")),
+        ("relay_core_outbox", ("openai", "google.cloud.pubsub", "firebase_admin", "postgrest")),
+        ("announce_user", ("openai", "google.cloud.pubsub", "postgrest", "psycopg")),
     ],
 )
 def test_a_function_imports_no_sdk_before_it_is_needed(function: str, foreign: Any) -> None:
