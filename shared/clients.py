@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from shared.stores.core_replays import CoreReplays
     from shared.stores.core_tombstones import CoreTombstones
     from shared.stores.core_users import CoreUsers
+    from shared.stores.dead_letters import DeadLetters
     from shared.stores.firebase_patients import FirebasePatients
     from shared.stores.firestore import Firestore
     from shared.stores.inboxes import Inboxes
@@ -286,6 +287,12 @@ class Clients:
         from shared.stores.core_erasures import CoreErasures
 
         return CoreErasures(self.core)
+
+    @cached_property
+    def dead_letters(self) -> DeadLetters:
+        from shared.stores.dead_letters import DeadLetters
+
+        return DeadLetters()
 
     @cached_property
     def supabase_patients(self) -> SupabasePatients:

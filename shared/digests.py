@@ -3,25 +3,42 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from array import array
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from shared.projections import Row, bucket
+from shared.projections import BUCKETS, Row, bucket
 
-Digest = tuple[int, int]  # rows of a bucket, xor of their hashes
-_PAGE = 100_000  # rows digested by one statement: a second or two, under any statement timeout
-_ROWS = 1_000
+_TRIES = 3
+_GROWTH = 4
+
+
+class Sums:
+    """Of each bucket the number of rows and the XOR of their hashes: a megabyte in all."""
+
+    def __init__(self) -> None:
+        self.rows = array("q", bytes(8 * BUCKETS))
+        self.xors = array("q", bytes(8 * BUCKETS))
+
+    def add(self, number: int, rows: int, digest: int) -> None:
+        """Add rows to a bucket."""
+        self.rows[number] += rows
+        self.xors[number] ^= digest
+
+    def differing(self, other: Sums, among: Iterable[int] = range(BUCKETS)) -> list[int]:
+        """Return the buckets in which these differ."""
+        return [
+            n for n in among if self.rows[n] != other.rows[n] or self.xors[n] != other.xors[n]
+        ]  # fmt: skip
 
 
 class Side(Protocol):
     """One side of a projection."""
 
-    def count(self) -> int: ...
+    def digests(self) -> Sums: ...
 
-    def digests(self, buckets: int) -> dict[int, Digest]: ...
-
-    def rows(self, buckets: int, wanted: Sequence[int]) -> list[Row]: ...
+    def rows(self, wanted: Sequence[int]) -> list[Row]: ...
 
     def moving(self, kind: str, entities: Sequence[str], age_s: float) -> set[str]: ...
 
@@ -31,15 +48,20 @@ class Side(Protocol):
 
 
 class Digests(Protocol):
-    """A store that digests its own projections."""
+    """
+    A store that digests its own projections, some blocks of a table at a time: `first_blocks` at
+    first, then as many as take about `page_s` seconds.
+    """
 
-    def count(self, projection: str) -> int: ...
+    @property
+    def first_blocks(self) -> int: ...
 
-    def page(self, projection: str, buckets: int, after: str | None, limit: int) -> Any: ...
+    @property
+    def page_s(self) -> float: ...
 
-    def rows(
-        self, projection: str, buckets: int, wanted: Sequence[int], after: str | None, limit: int
-    ) -> Any: ...
+    def page(self, projection: str, block: int, blocks: int) -> Any: ...
+
+    def rows(self, projection: str, block: int, blocks: int, wanted: Sequence[int]) -> Any: ...
 
     def moving(self, kind: str, entities: Sequence[str], age_s: float) -> set[str]: ...
 
@@ -48,40 +70,57 @@ class Digests(Protocol):
     ) -> dict[str, str]: ...
 
 
-@dataclass
 class Table:
-    """A view of core or Supabase. Digested in the database, page by page."""
+    """
+    A view of core or Supabase. Digested in the database, page by page. `first_blocks` is by default
+    the store's.
+    """
 
-    store: Digests
-    projection: str
-    page_rows: int = _PAGE
+    def __init__(self, store: Digests, projection: str, first_blocks: int | None = None) -> None:
+        self.store, self.projection = store, projection
+        self.first_blocks = first_blocks or store.first_blocks
+        self._sums = Sums()
 
-    def count(self) -> int:
-        """Return the number of rows."""
-        return self.store.count(self.projection)
+    def digests(self) -> Sums:
+        """Return the digests of all rows."""
+        self._sums = Sums()
+        for page in self._pages(self.store.page):
+            for digested in zip(page["buckets"], page["rows"], page["xors"], strict=True):
+                self._sums.add(*digested)
+        return self._sums
 
-    def digests(self, buckets: int) -> dict[int, Digest]:
-        """Return each bucket's digest; an empty bucket is absent."""
-        total: dict[int, Digest] = {}
-        after: str | None = None
-        while True:
-            page = self.store.page(self.projection, buckets, after, self.page_rows)
-            for number, rows, digest in page["buckets"]:
-                _add(total, number, rows, digest)
-            after = page["after"]
-            if after is None:
-                return total
-
-    def rows(self, buckets: int, wanted: Sequence[int]) -> list[Row]:
-        """Return the rows of some buckets."""
+    def rows(self, wanted: Sequence[int]) -> list[Row]:
+        """
+        Return the rows of some buckets. An update may move a row past the page that is being read,
+        so a bucket is read again until two readings of it agree, the digests being the first.
+        """
         found: list[Row] = []
-        after: str | None = None
+        known, unsure = self._sums, list(wanted)
+        for tries in range(1, _TRIES + 1):
+            read, sums = self._read(unsure), Sums()
+            for row in read:
+                sums.add(bucket(row.key), 1, row.hash)
+            moved = set(known.differing(sums, unsure)) if tries < _TRIES else set[int]()
+            found += [row for row in read if bucket(row.key) not in moved]
+            if not moved:
+                break
+            known, unsure = sums, sorted(moved)
+        return found
+
+    def _read(self, wanted: Sequence[int]) -> list[Row]:
+        return [Row(*row) for page in self._pages(self.store.rows, wanted) for row in page["rows"]]
+
+    def _pages(self, ask: Callable[..., Any], *wanted: Sequence[int]) -> Generator[Any]:
+        block, blocks = 0, self.first_blocks
         while True:
-            page = self.store.rows(self.projection, buckets, wanted, after, _ROWS)
-            found += [Row(entity, key, digest) for entity, key, digest in page["rows"]]
-            after = page["after"]
-            if after is None:
-                return found
+            began = time.monotonic()
+            page = ask(self.projection, block, blocks, *wanted)
+            took_s = max(time.monotonic() - began, 1e-3)
+            yield page
+            block += blocks
+            if block >= page["end"]:
+                return
+            blocks = max(1, min(blocks * _GROWTH, int(blocks * self.store.page_s / took_s)))
 
     def moving(self, kind: str, entities: Sequence[str], age_s: float) -> set[str]:
         """Return those that the store's outbox still has to announce, or announced lately."""
@@ -103,23 +142,19 @@ class Listing:
     all: Callable[[], Iterator[tuple[Row, float]]]
     _changed: dict[str, float] = field(default_factory=dict[str, float])
 
-    def count(self) -> int:
-        """Return 0: it is not known before listing; the other side's count is near enough."""
-        return 0
-
-    def digests(self, buckets: int) -> dict[int, Digest]:
-        """Return each bucket's digest; an empty bucket is absent."""
-        total: dict[int, Digest] = {}
+    def digests(self) -> Sums:
+        """Return the digests of all rows."""
+        sums = Sums()
         for row, _ in self.all():
-            _add(total, bucket(row.key, buckets), 1, row.hash)
-        return total
+            sums.add(bucket(row.key), 1, row.hash)
+        return sums
 
-    def rows(self, buckets: int, wanted: Sequence[int]) -> list[Row]:
+    def rows(self, wanted: Sequence[int]) -> list[Row]:
         """Return the rows of some buckets."""
         chosen = set(wanted)
         found: list[Row] = []
         for row, changed in self.all():
-            if bucket(row.key, buckets) in chosen:
+            if bucket(row.key) in chosen:
                 found.append(row)
                 self._changed[row.entity] = changed
         return found
@@ -134,8 +169,3 @@ class Listing:
         """Return nothing: Firebase keeps no trace of what was deleted."""
         del kind, wanted, name
         return {}
-
-
-def _add(total: dict[int, Digest], number: int, rows: int, digest: int) -> None:
-    known_rows, known = total.get(number, (0, 0))
-    total[number] = (known_rows + rows, known ^ digest)

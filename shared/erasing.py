@@ -12,12 +12,15 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
-from shared.errors import RequestError, SyncError
+from shared import log, sealing
+from shared.errors import PermanentError, RequestError, SyncError
 from shared.events import Ref
 from shared.models import Erasure, Receipt
 from shared.outcomes import Outcome, Outcomes, done, failed
 
 if TYPE_CHECKING:
+    from uuid import UUID
+
     from shared.runner import Batch
 
 Work = Callable[[Erasure], Iterator[Receipt]]  # one receipt per store, as each is done
@@ -29,6 +32,14 @@ class Orders(Protocol):
     """Core's erasures, as an operator uses them."""
 
     def order(self, uid: str, operator: str | None) -> tuple[str | None, str]: ...
+
+
+class Certified(Protocol):
+    """Core's certified erasures."""
+
+    def due_looks(self, limit: int) -> Sequence[tuple[str, str]]: ...
+
+    def look_again(self, erasure: str, uid: str) -> bool: ...
 
 
 class Erasures(Protocol):
@@ -60,6 +71,22 @@ def order(uid: str, operator: str, erasures: Orders) -> dict[str, Any]:
     if erasure is None:
         raise RequestError(409, "account_is_no_patient", "only patients are erased")
     return {"erasure": erasure, "state": state}
+
+
+def look_for_the_last_time(erasures: Certified, namespace: UUID, limit: int) -> int:
+    """
+    Have erasures run once more whose messages of before are all gone from every queue; return how
+    many. One that another ID_NAMESPACE sealed is logged, and stays due.
+    """
+    looks = 0
+    for erasure, sealed in erasures.due_looks(limit):
+        try:
+            uid = sealing.unseal(namespace, erasure, sealed)
+        except PermanentError as error:
+            log.event("not_looked_into", severity="ERROR", step="retry_failed", code=error.code)
+            continue
+        looks += erasures.look_again(erasure, uid)
+    return looks
 
 
 def each(batch: Batch, stores: Sequence[str], work: Work, erasures: Erasures) -> Outcomes:

@@ -263,7 +263,8 @@ class Erasure:
     """
     A patient's erasure. `uid` is None once it is certified, and while nothing is to be done. The
     ids are core's; `visits` those of the appointments core has. `age_s`: seconds since the order.
-    `by_operator`: a person ordered it, so the Firebase account goes too.
+    `by_operator`: a person ordered it, so the Firebase account goes too. `last_look`: it was
+    certified before, and runs once more now that no message of before can be left.
     """
 
     id: str
@@ -273,13 +274,15 @@ class Erasure:
     by_operator: bool
     round: int
     age_s: float
+    last_look: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
     """
     What became of an erasure in one store: how many entries were erased, how many are held by law
-    or by another owner, and why it failed, if it did. No content.
+    or by another owner, whether some wait there until their time is over, and why it failed, if it
+    did. No content.
     """
 
     erasure: str
@@ -288,3 +291,4 @@ class Receipt:
     held: int = 0
     failed: str | None = None
     code: str | None = None
+    waits: bool = False

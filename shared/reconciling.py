@@ -1,9 +1,10 @@
 """
 Find where two stores disagree, and have the ordinary chain repair it.
 
-Both sides are digested by buckets; only where a bucket differs are its rows compared. The target is
-digested before the source: what the source gains meanwhile then shows as missing, and is known to
-be under way, while nothing of the target's can look like an orphan for having been made too late.
+Both sides are digested by buckets, at the same time; only where a bucket differs are its rows
+compared. The target's are read before the source's: what the source gains meanwhile then shows as
+missing, and is known to be under way, while nothing of the target's can look like an orphan for
+having been made too late.
 
 Nothing is deleted on suspicion. What is missing or stale is announced again by its source, and so
 is an orphan whose source says that it was deleted; any other orphan is for a person to look at.
@@ -13,11 +14,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from shared.digests import Digest, Side
-from shared.projections import Projection, Row, buckets_for
+from shared.digests import Side, Sums
+from shared.projections import Projection, Row
 from shared.stores.core_findings import Finding, Report, Standing
 
 GRACE_S = 120.0  # what moved so lately may still be on its way
@@ -52,6 +55,7 @@ class Reconciliation:
     announce: Callable[[Sequence[str]], object]
     name: Callable[[str], str]  # what the target calls an entity of the source
     grace_s: float = GRACE_S
+    at_once: bool = True  # digest both sides at the same time, each in a thread
 
     def run(self, *, dry_run: bool = False) -> tuple[Report, list[Finding]]:
         """Compare, repair unless `dry_run`, and record; return the counts and the findings."""
@@ -75,19 +79,16 @@ class Reconciliation:
 
     def _compare(self, report: Report) -> tuple[Drift, Drift]:
         """Return the rows that only the source has, and those that only the target has."""
-        report.buckets = buckets_for(max(self.source.count(), self.target.count()))
-        right = self.target.digests(report.buckets)
-        left = self.source.digests(report.buckets)
-        report.source_rows = sum(rows for rows, _ in left.values())
-        report.target_rows = sum(rows for rows, _ in right.values())
-        differing = sorted(b for b in left.keys() | right.keys() if left.get(b) != right.get(b))
+        left, right = self._digests()
+        report.source_rows, report.target_rows = sum(left.rows), sum(right.rows)
+        differing = left.differing(right)
         report.differing_buckets = len(differing)
         wanted = _affordable(differing, left, right)
         report.complete = len(wanted) == len(differing)
         if not wanted:
             return {}, {}
-        target = {(row.entity, row) for row in self.target.rows(report.buckets, wanted)}
-        listed = self.source.rows(report.buckets, wanted)
+        target = {(row.entity, row) for row in self.target.rows(wanted)}
+        listed = self.source.rows(wanted)
         report.rows_read = len(target) + len(listed)
         source = {(self.name(row.entity), row) for row in listed}
         have = {(entity, row.key, row.hash) for entity, row in target}
@@ -96,6 +97,14 @@ class Reconciliation:
             {e: row for e, row in source if (e, row.key, row.hash) not in have},
             {e: row for e, row in target if (e, row.key, row.hash) not in want},
         )
+
+    def _digests(self) -> tuple[Sums, Sums]:
+        """Return the digests of source and target."""
+        if not self.at_once:
+            return self.source.digests(), self.target.digests()
+        with ThreadPoolExecutor(1) as other:
+            right = other.submit(copy_context().run, self.target.digests)
+            return self.source.digests(), right.result()
 
     def _judge(self, missing: Drift, extra: Drift, report: Report, age_s: float) -> list[Finding]:
         """Classify; a finding that says `repaired` is to be."""
@@ -139,14 +148,12 @@ def _seen(source: Row | None, target: Row | None) -> str:
     return f"{source.hash if source else ''}:{target.hash if target else ''}"
 
 
-def _affordable(
-    differing: Sequence[int], left: dict[int, Digest], right: dict[int, Digest]
-) -> list[int]:
+def _affordable(differing: Sequence[int], left: Sums, right: Sums) -> list[int]:
     """Return as many of the differing buckets as one run may look into, at least one."""
     wanted: list[int] = []
     rows = 0
     for number in differing:
-        rows += max(left.get(number, (0, 0))[0], right.get(number, (0, 0))[0])
+        rows += max(left.rows[number], right.rows[number])
         if wanted and rows > _MOST_ROWS:
             break
         wanted.append(number)

@@ -88,7 +88,10 @@ EXACT = {
     "patient_id_is_contact": _SOURCE + "patient_id is an e-mail or a phone, not a Firebase uid.",
     "prescription_summary_unreadable": _SOURCE + "The prescription's summary_json is no object.",
     "patient_erased": "Nothing: the patient was erased, and nothing of theirs comes back.",
+    "dead_letters_unreachable": "Pub/Sub did not answer, or certify_erasure may not read"
+    " `dead-letter-kept`: see its roles. " + _WAIT,
     "erasure_incomplete": _WAIT + "Something of the patient is still in a store.",
+    "seal_unreadable": "ID_NAMESPACE changed since the certificate: order the erasure anew.",
     "steps_may_still_run": _WAIT + "Steps that began before the erasure may still be at work.",
     # what was done all the same
     "license_differs": "A verified licence stays as it is, though the profile says another: ask.",

@@ -125,12 +125,16 @@ def _values(route: Route, found: Mapping[str, str], request: Request) -> dict[st
     given: dict[str, Any] = dict(found)
     query = route.of("query")
     known = {parameter.name for parameter in query}
-    for name in request.args:
+    try:
+        args = request.args
+    except UnicodeDecodeError:  # bytes that are not percent-encoded, which no client sends
+        raise RequestError(400, "query_form", "the query must be percent-encoded") from None
+    for name in args:
         if name not in known:
             raise RequestError(422, "unknown_parameter", f"`{name[:32]}` is no parameter here")
-        if len(request.args.getlist(name)) > 1:
+        if len(args.getlist(name)) > 1:
             raise RequestError(422, "repeated_parameter", f"`{name}` may be given once")
-        given[name] = request.args[name]
+        given[name] = args[name]
     if route.method == "POST":
         given |= _body(route, body)
     for parameter in route.parameters:

@@ -36,6 +36,8 @@ ERASURE_QUIET_S       optional: an erasure is certified so many seconds after it
                       600: longer than any step runs
 REPLAYS_PER_RUN       optional: parked entities that one run of retry_failed replays, default 1000
 REPLAYS_PER_SECOND    optional: and how fast, default 100
+OVERDUE_S             optional: what was sent to a step and has not come is sent again after so many
+                      seconds, default 3600
 RECONCILE_LISTED_S    optional: seconds between comparisons that list Firestore, default 21600
 CONFLICT_REST_S       optional: seconds until an open conflict is looked into again, default 21600
 CANARY_TRAVEL_S       optional: seconds the canary has for every chain, default 120

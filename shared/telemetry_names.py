@@ -36,6 +36,7 @@ _SERVICES = {
     "pdf": ("http", "pdf"),
     "storage": ("aws-api", "S3"),
     "aws": ("aws-api", "S3"),
+    "pubsub": ("grpc", "google.pubsub.v1.Subscriber"),
 }
 _MODELS = {"embeddings": "openai"}
 PEERS = frozenset({*_DATABASES, *_SERVICES, *_MODELS})

@@ -78,3 +78,12 @@ resource "google_pubsub_subscription_iam_member" "dead_letter" {
   role         = "roles/pubsub.subscriber"
   member       = local.service_agents["gcp-sa-pubsub"]
 }
+
+# Kept dead letters name patients by their ids: an erasure takes those of its patient out.
+resource "google_pubsub_subscription_iam_member" "kept" {
+  for_each = { for name, function in local.functions : name => function if name == "certify_erasure" }
+
+  subscription = google_pubsub_subscription.kept.id
+  role         = "roles/pubsub.subscriber"
+  member       = google_service_account.runs_as[each.key].member
+}

@@ -22,7 +22,7 @@ from shared import settings
 from shared.models import Appointment, News
 from shared.notifying import Inboxes, Messaging, Notifications, notify
 from shared.outcomes import Outcome, Outcomes, gone
-from shared.runtime import step
+from shared.runtime import core_first, step
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -94,6 +94,7 @@ def news_of(appointment: Appointment, uid: str, now: datetime) -> News:
 
 
 @step
+@core_first
 def notify_appointment(batch: Batch, to: Clients) -> Outcomes:
     """Entry point: see the card above."""
     return notify_appointments(

@@ -20,7 +20,7 @@ from shared.events import Ref
 from shared.models import Appointment
 from shared.outcomes import Outcome, Outcomes, done, gone
 from shared.recheck import Ledger, until_still
-from shared.runtime import step
+from shared.runtime import core_first, step
 
 if TYPE_CHECKING:
     from shared.clients import Clients
@@ -66,6 +66,7 @@ def _outcome(ref: Ref, source: Appointment | None, deletion: int | None) -> Outc
 
 
 @step
+@core_first
 def show_appointment(batch: Batch, to: Clients) -> Outcomes:
     """Entry point: see the card above."""
     return show_appointments(

@@ -22,7 +22,7 @@ from shared.models import Paper
 from shared.notifying import Inboxes, Messaging, Notifications, notify
 from shared.outcomes import Outcomes
 from shared.paper_news import news_of, untold, withdrawn
-from shared.runtime import step
+from shared.runtime import core_first, step
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -63,6 +63,7 @@ def notify_documents(
 
 
 @step
+@core_first
 def notify_document(batch: Batch, to: Clients) -> Outcomes:
     """Entry point: see the card above."""
     return notify_documents(

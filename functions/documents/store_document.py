@@ -23,7 +23,7 @@ from shared.errors import PermanentError
 from shared.events import Ref
 from shared.models import Document, StoredDocument
 from shared.outcomes import Outcome, Outcomes, failed, gone
-from shared.runtime import step
+from shared.runtime import core_first, step
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -83,6 +83,7 @@ def _remove(
 
 
 @step
+@core_first
 def store_document(batch: Batch, to: Clients) -> Outcomes:
     """Entry point: see the card above."""
     return store_documents(

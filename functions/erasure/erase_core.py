@@ -1,13 +1,13 @@
 """
-Erase a patient in core, or keep without the person what the law wants kept.
+Erase a patient in core, or keep without the person what the policy keeps.
 
 On:         firebase-erased
 Does:       erases user, patient, uploads, medications, notifications and all that the sync knows;
             visits and prescriptions within `sync.erasure_policy` stay, without names and contacts
 Emits:      core-erased
 Safe twice: one transaction; a second run finds nothing
-Gives up:   never. Held, and on the receipt: what the law keeps, and the original PDFs, which lie in
-            the backend's own S3 and are the backend's to delete
+Gives up:   never. Held, and on the receipt: what the policy keeps, and the original PDFs, which lie
+            in the backend's own S3 and are the backend's to delete
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ def erase_in_core(batch: Batch, *, erasures: Orders) -> Outcomes:
     def work(erasure: Erasure) -> Iterator[Receipt]:
         became = erasures.erase(erasure.id)
         held, originals = became["held"], became["originals"]
-        law = "kept_by_law" if held else None
-        yield Receipt(erasure.id, "core", became["erased"], held, code=law)
+        policy = "kept_by_policy" if held else None
+        yield Receipt(erasure.id, "core", became["erased"], held, code=policy)
         backend = "left_to_the_backend" if originals else None
         yield Receipt(erasure.id, "backend_s3", 0, originals, code=backend)
 

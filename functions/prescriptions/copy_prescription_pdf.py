@@ -23,7 +23,7 @@ from shared.models import PdfCopy, Prescription
 from shared.outcomes import Outcome, Outcomes
 from shared.pdf_copying import Files, Result, Sources, Work, bring_up_to_date
 from shared.recheck import Ledger, until_still
-from shared.runtime import step
+from shared.runtime import core_first, step
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -116,6 +116,7 @@ def _version(ref: Ref, source: Prescription | None) -> int:
 
 
 @step
+@core_first
 def copy_prescription_pdf(batch: Batch, to: Clients) -> Outcomes:
     """Entry point: see the card above."""
     return copy_pdfs(

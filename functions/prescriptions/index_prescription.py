@@ -23,7 +23,7 @@ from shared.events import Ref
 from shared.indexing import Became, Documents, index
 from shared.models import Prescription
 from shared.outcomes import Outcome, Outcomes, done, failed, gone
-from shared.runtime import step
+from shared.runtime import core_first, step
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -90,6 +90,7 @@ def _metadata(source: Prescription) -> dict[str, Any]:
 
 
 @step
+@core_first
 def index_prescription(batch: Batch, to: Clients) -> Outcomes:
     """Entry point: see the card above."""
     return index_prescriptions(

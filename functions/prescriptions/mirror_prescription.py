@@ -24,7 +24,7 @@ from shared.outcomes import Outcome, Outcomes, done, gone
 from shared.prescription_text import readable
 from shared.projections import mirror_digest
 from shared.recheck import Ledger, until_still
-from shared.runtime import step
+from shared.runtime import core_first, step
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -107,6 +107,7 @@ def _document(source: Prescription, uid: str, namespace: UUID) -> Document:
 
 
 @step
+@core_first
 def mirror_prescription(batch: Batch, to: Clients) -> Outcomes:
     """Entry point: see the card above."""
     return mirror_prescriptions(

@@ -23,7 +23,7 @@ from shared.doctor_reading import is_profile, read_doctor
 from shared.errors import PermanentError
 from shared.models import DoctorProfile
 from shared.outcomes import Outcome, Outcomes, failed, unversioned
-from shared.runtime import step
+from shared.runtime import core_first, step
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -70,6 +70,7 @@ def store_doctors(
 
 
 @step
+@core_first
 def store_doctor(batch: Batch, to: Clients) -> Outcomes:
     """Entry point: see the card above."""
     return store_doctors(

@@ -21,7 +21,7 @@ from shared import ids, settings
 from shared.models import Profile
 from shared.outcomes import Outcome, Outcomes, unversioned
 from shared.profile_reading import day_of, read_profile
-from shared.runtime import step
+from shared.runtime import core_first, step
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -67,6 +67,7 @@ def store_profiles(
 
 
 @step
+@core_first
 def store_profile(batch: Batch, to: Clients) -> Outcomes:
     """Entry point: see the card above."""
     return store_profiles(

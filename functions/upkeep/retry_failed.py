@@ -1,13 +1,14 @@
 """
-Replay parked entities, and look into open conflicts again.
+Replay parked entities, look into open conflicts again, and into erasures for the last time.
 
 On:         schedule (empty body), or a person's POST: {"step", "code", "kind", "older_s", "uid"},
             each optional; {} means all that is parked
 Does:       delivers each entity once more to the step that parked it. By schedule only what ran out
             of deliveries and has rested: ten minutes, doubling to a day, eight times. What can
             never work waits for a person or a change of its source. By schedule also what was sent
-            to a step an hour ago and has not come, or not come again; and what has an open
-            conflict, when the holder of the value has moved, and every six hours
+            to a step an hour ago and has not come, or not come again; what has an open conflict,
+            when the holder of the value has moved, and every six hours; and the erasures that were
+            certified eight days ago, when no message of before can be left
 Emits:      the topics that steps consume: user-changed, user-stored, user-mirrored,
             profile-changed, doctor-changed, document-changed, document-stored,
             prescription-changed, prescription-pdf-copied, prescription-mirrored,
@@ -24,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 from shared import settings, wishes
 from shared.conflict_sweep import look_again
+from shared.erasing import look_for_the_last_time
 from shared.errors import RequestError
 from shared.replaying import send_overdue
 from shared.retrying import retry
@@ -38,6 +40,7 @@ _CONFLICT_REST_S = 6 * 3600
 _CONFLICTS_PER_RUN = 1000
 # A refused message comes again within max_backoff_s and the longest ack deadline: 20 minutes.
 _OVERDUE_S, _OVERDUE_PER_RUN = 3600, 1000
+_ERASURES_PER_RUN = 100
 _FIELDS = {"step": str, "code": str, "kind": str, "uid": str, "older_s": float}
 
 
@@ -45,8 +48,8 @@ _FIELDS = {"step": str, "code": str, "kind": str, "uid": str, "older_s": float}
 def retry_failed(request: Request, to: Clients) -> dict[str, Any]:
     """
     Replay; return {"retried", "failed"}: delivered once more, and still parked as before. By
-    schedule also "overdue", those whose message never came, and "looked_into", the entities with
-    open conflicts that were announced again.
+    schedule also "overdue", those whose message never came, "looked_into", the entities with open
+    conflicts that were announced again, and "last_looks", the erasures that run once more.
     """
     wanted = read_filter(request.get_data())
     counts = retry(wanted, to)
@@ -60,7 +63,8 @@ def retry_failed(request: Request, to: Clients) -> dict[str, Any]:
     )
     rest_s = settings.positive("CONFLICT_REST_S", _CONFLICT_REST_S)
     looked = look_again(to.core_conflicts, to.publish, rest_s=rest_s, limit=_CONFLICTS_PER_RUN)
-    return counts | overdue | looked
+    looks = look_for_the_last_time(to.core_erasures, settings.id_namespace(), _ERASURES_PER_RUN)
+    return counts | overdue | looked | {"last_looks": looks}
 
 
 def read_filter(body: bytes) -> dict[str, Any] | None:

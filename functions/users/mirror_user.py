@@ -24,7 +24,7 @@ from shared.events import Ref
 from shared.models import AuthUser, CoreUser
 from shared.outcomes import Outcome, Outcomes, failed, gone
 from shared.recheck import Ledger, until_still
-from shared.runtime import step
+from shared.runtime import core_first, step
 from shared.user_mirroring import Difference, compare
 
 if TYPE_CHECKING:
@@ -116,6 +116,7 @@ def _send(difference: Difference, mirror: AuthUsers) -> None:
 
 
 @step
+@core_first
 def mirror_user(batch: Batch, to: Clients) -> Outcomes:
     """Entry point: see the card above."""
     return mirror_users(

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Protocol
 from shared import ids, settings
 from shared.models import Account
 from shared.outcomes import Outcome, Outcomes, gone
-from shared.runtime import step
+from shared.runtime import core_first, step
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -62,6 +62,7 @@ def store_users(batch: Batch, *, accounts: Accounts, users: Users, namespace: UU
 
 
 @step
+@core_first
 def store_user(batch: Batch, to: Clients) -> Outcomes:
     """Entry point: see the card above."""
     return store_users(

@@ -57,7 +57,7 @@ begin
     select p.oid::regprocedure as name from pg_proc p
     where p.pronamespace = 'sync'::regnamespace and p.proname = any (array[
       'announce_again', 'announce_page', 'claim_conflicts', 'claim_outbox', 'claim_overdue',
-      'claim_replays', 'deleted_page', 'digest_count', 'digest_page', 'digest_rows', 'measure', 'moving_entities',
+      'claim_replays', 'deleted_page', 'digest_page', 'digest_rows', 'measure', 'moving_entities',
       'note_announced', 'patient_entities', 'purge_history', 'purge_outbox', 'record',
       'settle_outbox', 'standing', 'touch_canary', 'unlink_notifications'])
   loop
@@ -74,7 +74,7 @@ grant select on sync.ledger, sync.outbox to
   healbridge_operator;
 
 -- No step runs for an erased patient, so every step asks first.
-grant execute on function sync.buried, sync.reopen_erasures to
+grant execute on function sync.buried, sync.refuse_buried, sync.reopen_erasures to
   healbridge_people, healbridge_papers, healbridge_notices, healbridge_relay, healbridge_repair,
   healbridge_erasure, healbridge_operator;
 
@@ -124,11 +124,11 @@ grant delete on sync.ledger to healbridge_repair, healbridge_operator;
 grant execute on function
   sync.announce_again, sync.announce_page, sync.claim_conflicts, sync.claim_outbox,
   sync.claim_replays,
-  sync.deleted_page, sync.digest_count, sync.digest_page, sync.digest_rows, sync.measure,
+  sync.deleted_page, sync.digest_page, sync.digest_rows, sync.measure,
   sync.moving_entities, sync.patient_entities, sync.settle_outbox, sync.standing
   to healbridge_repair, healbridge_operator;
-grant execute on function sync.touch_canary, sync.purge_history, sync.claim_overdue
-  to healbridge_repair;
+grant execute on function sync.touch_canary, sync.purge_history, sync.claim_overdue,
+  sync.due_looks, sync.look_again to healbridge_repair;
 
 -- A decision may take a contact off an account or make it a doctor's; an orphan goes with all of it.
 grant select on users to healbridge_operator;

@@ -8,7 +8,6 @@ document contradicts itself and a person must choose. An unreadable duration equ
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 from shared.medications.medication import Medication
 from shared.medications.text import fold
@@ -24,14 +23,14 @@ def merge_duplicates(medications: Iterable[Medication]) -> tuple[Medication, ...
         indexes = same_medicine.setdefault(medication.identity, []) if medication.name else []
         twin = next((i for i in indexes if _same_regimen(kept[i], medication)), None)
         if twin is not None:
-            kept[twin] = replace(kept[twin], occurrences=kept[twin].occurrences + 1)
+            kept[twin] = kept[twin]._replace(occurrences=kept[twin].occurrences + 1)
             continue
         indexes.append(len(kept))
         kept.append(medication)
     for indexes in same_medicine.values():
         if len(indexes) > 1:
             for i in indexes:
-                kept[i] = replace(kept[i], review_reasons=(*kept[i].review_reasons, _FLAG))
+                kept[i] = kept[i]._replace(review_reasons=(*kept[i].review_reasons, _FLAG))
     return tuple(kept)
 
 

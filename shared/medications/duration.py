@@ -64,6 +64,8 @@ _OUT_OF_RANGE = Duration(None, "duration_out_of_range")
 
 def read_duration(value: object) -> Duration:
     """Read a JSON value ("5 days", "5/7", 10). The reason says what is wrong with any other."""
+    if type(value) is int and 1 <= value <= MAX_DAYS:
+        return Duration(value, None)
     days = stated_days(fold(value)) if isinstance(value, str) and len(value) <= _MAX_TEXT else None
     amount = number(value)
     if amount is not None and amount == amount.to_integral_value():

@@ -4,6 +4,13 @@ from __future__ import annotations
 
 from typing import cast
 
+# Every field's spellings, the one that wins first.
+RAW = ("raw", "rawLine", "raw_line", "line")
+GENERIC_NAME = ("generic_name", "genericName")
+FREQUENCY = ("frequency", "freq")
+DURATION = ("duration_days", "durationDays", "duration")
+_OTHERS = frozenset((*RAW[1:], *GENERIC_NAME[1:], *FREQUENCY[1:], *DURATION[1:]))
+
 
 class Fields:
     """Reads an entry's fields; `reasons` collects the review reasons in the order met."""
@@ -15,18 +22,22 @@ class Fields:
         else:
             self._entry = {"raw": entry}  # a bare line of text is kept as the raw line
             self.reasons.append("entry_not_an_object")
+        self._one_spelling = _OTHERS.isdisjoint(self._entry)
 
     def given(self, *names: str) -> list[object]:
         """The values present under these names. Null and blank are absent."""
-        get, found = self._entry.get, list[object]()
-        for name in names:  # plain loops here: each line of a prescription comes by nine times
-            value = get(name)
-            if value is not None and not (isinstance(value, str) and not value.strip()):
-                found.append(value)
-        return found
+        spellings = names[:1] if self._one_spelling else names
+        values = [self._value(name) for name in spellings]
+        return [value for value in values if value is not None]
+
+    def _value(self, name: str) -> object:
+        value = self._entry.get(name)
+        return None if isinstance(value, str) and not value.strip() else value
 
     def first(self, *names: str) -> object:
         """The first value present, None if there is none. A second one that differs is flagged."""
+        if self._one_spelling:  # nearly every entry; each comes by nine times
+            return self._value(names[0])
         values = self.given(*names)
         if not values:
             return None

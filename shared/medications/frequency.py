@@ -7,7 +7,6 @@ or one ambiguous abbreviation there is no timing, and a person decides.
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import lru_cache
 from typing import NamedTuple
 
 from shared.medications.phrases import ContradictionError, Reading, UnreadableError, read_phrases
@@ -28,7 +27,6 @@ class Frequency(NamedTuple):
     reason: str | None
 
 
-@lru_cache(maxsize=4096)  # prescriptions repeat a few hundred frequencies over and over
 def read_frequency(text: str) -> Frequency:
     """Read a frequency as written. Exactly one of `timing` and `reason` is set."""
     if len(text) > _MAX_TEXT:

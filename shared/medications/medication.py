@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import Decimal
+from typing import NamedTuple
 
 from shared.errors import PermanentError
 from shared.medications.timing import Timing
@@ -32,6 +32,7 @@ REVIEW_REASONS = frozenset(
         "confidence_unreadable",
         "confidence_low",
         "spellings_disagree",  # freq and frequency both given, with different values
+        "raw_disagrees",  # the line names another strength, schedule or course than the fields
         "text_truncated",
         "conflicting_duplicate",
     }
@@ -46,8 +47,7 @@ class MedicationsUnreadableError(PermanentError):
     """
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class Medication:
+class Medication(NamedTuple):
     """An entry of a document's `medications`, as read and in normal form.
 
     As read: `name` (NFKC), `generic_name`, `strength`, `form`, `frequency`, `route`, `raw` (the

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
-from functools import lru_cache
 from typing import NamedTuple, cast
 
 from shared.medications.text import fold, scalar_text
@@ -71,7 +70,6 @@ def strength_text(value: object) -> str | None:
     return f"{amount} {unit}" if amount and isinstance(unit, str) else None
 
 
-@lru_cache(maxsize=4096)  # strengths repeat: a few thousand cover the market
 def read_strength(text: str) -> Strength:
     """Read a strength as written."""
     folded = fold(text) if len(text) <= _MAX_TEXT else ""

@@ -14,7 +14,15 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
+from collections.abc import Callable
 from decimal import Decimal
+from functools import lru_cache
+from typing import TypeVar
+
+_T = TypeVar("_T")
+# Names, strengths and frequencies repeat from one prescription to the next; lines as wholes hardly.
+_REMEMBERED = 4096
+_LONGEST_REMEMBERED = 80  # characters; longer ones are rare, and would let strangers fill memory
 
 # ZWJ and ZWNJ (U+200C, U+200D) stay: they spell words in Malayalam, Kannada and Hindi.
 _INVISIBLE = re.compile(
@@ -32,6 +40,16 @@ _NUMERIC_TRAPS = str.maketrans(
 _TYPOGRAPHY = str.maketrans(dict.fromkeys("‐‑‒–—−", "-") | {"×": "x"})
 _ABBREVIATION_STOP = re.compile(r"(?<=[a-z])\.")
 _PLAUSIBLE_MAGNITUDE = 12  # powers of ten; beyond it a number is noise, and costly to write out
+
+
+def remembered(read: Callable[[str], _T]) -> Callable[[str], _T]:
+    """Remember what the short texts read last were read as. `read` must be pure."""
+    recall = lru_cache(maxsize=_REMEMBERED)(read)
+
+    def remembering(text: str) -> _T:
+        return recall(text) if len(text) <= _LONGEST_REMEMBERED else read(text)
+
+    return remembering
 
 
 def storable(text: str) -> str:
@@ -67,14 +85,14 @@ def fold(text: str) -> str:
 
 def number(value: object) -> Decimal | None:
     """A finite JSON number of sane size as a Decimal; None for anything else, booleans included."""
-    if isinstance(value, bool) or not isinstance(value, (int, float, Decimal)):
-        return None
-    if isinstance(value, int):
-        return Decimal(value) if abs(value) < 10**_PLAUSIBLE_MAGNITUDE else None
     if isinstance(value, float):
         if not math.isfinite(value):
             return None
         value = Decimal(repr(value))  # the shortest text that reads back as this float
+    elif isinstance(value, int) and not isinstance(value, bool):
+        return Decimal(value) if abs(value) < 10**_PLAUSIBLE_MAGNITUDE else None
+    elif not isinstance(value, Decimal):
+        return None
     if not value.is_finite() or abs(value.adjusted()) > _PLAUSIBLE_MAGNITUDE:
         return None
     return value

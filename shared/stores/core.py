@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any, LiteralString
 
 from psycopg import DataError, Error
 from psycopg.rows import dict_row
+from psycopg.types.json import Jsonb
 from psycopg_pool import ConnectionPool
 
-from shared import settings, tracing
+from shared import settings, tombstones, tracing
 from shared.errors import (
     ContendedError,
     PermanentError,
@@ -23,7 +24,8 @@ from shared.errors import (
     TransientError,
     unreadable,
 )
-from shared.tombstones import ERASED
+from shared.events import Ref
+from shared.tombstones import ERASED, BuriedError
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
 Row = dict[str, Any]
 
 _LOCK = "select pg_advisory_xact_lock(hashtextextended(key, 0)) from unnest(%(keys)s::text[]) key"
+BURIED = "select kind, key from sync.buried(%(refs)s)"
+_REFUSE = "select sync.refuse_buried(%(refs)s)"
 _MARK = """
 select set_config('sync.origin', 'sync', true), set_config('statement_timeout', '30s', true),
        set_config('sync.traceparent', %(trace)s, true)
@@ -38,7 +42,10 @@ select set_config('sync.origin', 'sync', true), set_config('statement_timeout', 
 
 
 class CoreDatabase:
-    """Runs statements on core. Every method is one transaction and one round trip."""
+    """
+    Runs statements on core. Every method is one transaction and one round trip. The first of a
+    delivery may ask about tombstones along with it: then BuriedError means that nothing was done.
+    """
 
     def __init__(self, dsn: str | None = None) -> None:
         size = int(settings.optional("CORE_POOL_SIZE", "4"))
@@ -60,8 +67,17 @@ class CoreDatabase:
 
     def read(self, query: LiteralString, parameters: Mapping[str, Any]) -> list[Row]:
         """Return the rows of one query."""
+        refs = tombstones.unasked()
         with translated(query), self._pool.connection() as connection:
-            return connection.execute(query, parameters).fetchall()
+            if not refs:
+                return connection.execute(query, parameters).fetchall()
+            with connection.pipeline():
+                buried = connection.execute(BURIED, asked(refs))
+                cursor = connection.execute(query, parameters)
+            if buried.fetchall():
+                raise BuriedError
+            tombstones.answered()
+            return cursor.fetchall()
 
     def write(
         self, statement: LiteralString, parameters: Mapping[str, Any], *, lock: Sequence[str] = ()
@@ -74,17 +90,40 @@ class CoreDatabase:
         What a pipeline holds up to its end is one transaction to PostgreSQL, with no begin and
         commit: those, and psycopg's `transaction`, would wait for four answers more.
         """
+        refs = tombstones.unasked()
         with translated(statement), self._pool.connection() as connection:
-            with connection.pipeline():
+            with _refused(refs), connection.pipeline():
                 connection.execute(_MARK, {"trace": tracing.here()})
                 if lock:
                     connection.execute(_LOCK, {"keys": sorted(set(lock))})
+                if refs:
+                    connection.execute(_REFUSE, asked(refs))
                 cursor = connection.execute(statement, parameters)
             return cursor.fetchall()
 
     def close(self) -> None:
         """Close the pool's connections."""
         self._pool.close()
+
+
+def asked(refs: Sequence[Ref]) -> dict[str, Jsonb]:
+    """Return the argument of a question about tombstones."""
+    return {"refs": Jsonb([{"kind": ref.kind, "key": ref.key} for ref in refs])}
+
+
+@contextmanager
+def _refused(refs: Sequence[Ref]) -> Generator[None]:
+    """
+    Turn the refusal of a write that asked along into BuriedError. The statement's own triggers
+    refuse with the same code: then the question, asked again by itself, finds nothing buried.
+    """
+    try:
+        yield
+    except Error as error:
+        if refs and error.sqlstate == ERASED:
+            raise BuriedError from None
+        raise
+    tombstones.answered()
 
 
 @contextmanager

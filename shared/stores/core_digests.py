@@ -8,13 +8,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from shared.stores.core import CoreDatabase
 
-_COUNT = "select sync.digest_count(%(projection)s) as count"
-_PAGE = """
-select sync.digest_page(%(projection)s, %(buckets)s, %(after)s, %(limit)s) as page
-"""
+_PAGE = "select sync.digest_page(%(projection)s, %(block)s, %(blocks)s) as page"
 _ROWS = """
-select sync.digest_rows(%(projection)s, %(buckets)s, %(wanted)s::integer[], %(after)s, %(limit)s)
-  as page
+select sync.digest_rows(%(projection)s, %(block)s, %(blocks)s, %(wanted)s::integer[]) as page
 """
 _MOVING = "select key from sync.moving_entities(%(kind)s, %(keys)s::text[], %(age_s)s)"
 _DELETED = "select key from sync.deleted_page(%(kind)s, %(after)s, %(limit)s)"
@@ -22,25 +18,24 @@ _DELETED_PAGE = 10_000
 
 
 class CoreDigests:
-    """Counts, digests and rows of sync.projection_* in core."""
+    """
+    Digests and rows of sync.projection_* in core. Most are joined, and a page reads the other
+    tables as a whole: few pages. Nothing limits core's statements.
+    """
+
+    first_blocks, page_s = 16_384, 20.0
 
     def __init__(self, core: CoreDatabase) -> None:
         self._core = core
 
-    def count(self, projection: str) -> int:
-        """Return the number of rows."""
-        return self._core.read(_COUNT, {"projection": projection})[0]["count"]
-
-    def page(self, projection: str, buckets: int, after: str | None, limit: int) -> Any:
-        """Digest one page: {"after", "rows", "buckets": [[bucket, rows, xor]]}."""
-        values = {"projection": projection, "buckets": buckets, "after": after, "limit": limit}
+    def page(self, projection: str, block: int, blocks: int) -> Any:
+        """Digest some blocks: {"end", "buckets", "rows", "xors"}."""
+        values = {"projection": projection, "block": block, "blocks": blocks}
         return self._core.read(_PAGE, values)[0]["page"]
 
-    def rows(
-        self, projection: str, buckets: int, wanted: Sequence[int], after: str | None, limit: int
-    ) -> Any:
-        """Return one page of some buckets' rows: {"after", "rows": [[entity, key, hash]]}."""
-        values = {"projection": projection, "buckets": buckets, "after": after, "limit": limit}
+    def rows(self, projection: str, block: int, blocks: int, wanted: Sequence[int]) -> Any:
+        """Return some buckets' rows in some blocks: {"end", "rows": [[entity, key, hash]]}."""
+        values = {"projection": projection, "block": block, "blocks": blocks}
         return self._core.read(_ROWS, values | {"wanted": list(wanted)})[0]["page"]
 
     def moving(self, kind: str, entities: Sequence[str], age_s: float) -> set[str]:

@@ -25,7 +25,7 @@ returning uid
 _RELEASE = "delete from sync.legal_holds where uid = %(uid)s returning uid"
 _READ = """
 select e.id, e.uid, coalesce(e.user_id, u.id) as user_id, e.operator is not null as by_operator,
-       e.round, extract(epoch from clock_timestamp() - e.ordered_at)::float8 as age_s,
+       e.round, e.last_look, extract(epoch from clock_timestamp() - e.ordered_at)::float8 as age_s,
        array(select a.id from appointments a
              where a.patient_id = coalesce(e.patient_id, p.id) order by a.id) as visits
 from sync.erasures e
@@ -36,7 +36,10 @@ where e.id = any(%(ids)s) and e.state = 'ordered' and e.uid is not null
 _BURY = "select sync.bury(%(id)s, %(refs)s)"
 _ERASE = "select sync.erase_patient(%(id)s) as became"
 _REMAINS = "select sync.patient_remains(%(id)s) as rows"
-_END = "select sync.end_round(%(id)s, %(found)s) as state"
+_OWNERS = "select kind, key, erasure from sync.buried(%(refs)s)"
+_END = "select sync.end_round(%(id)s, %(found)s, %(sealed)s, %(again_s)s) as state"
+_DUE = "select erasure, sealed from sync.due_looks(%(limit)s)"
+_LOOK_AGAIN = "select sync.look_again(%(id)s, %(uid)s) as looks"
 
 # The receipts and the ledger in one statement; two scalar subqueries, so that both are evaluated.
 _NOTE = """
@@ -78,12 +81,11 @@ class CoreErasures:
 
     def bury(self, erasure: str, refs: Sequence[Ref]) -> None:
         """Bury entities of the patient that core did not know of."""
-        rows = [{"kind": ref.kind, "key": ref.key} for ref in refs]
-        self._core.write(_BURY, {"id": erasure, "refs": Jsonb(rows)})
+        self._core.write(_BURY, {"id": erasure, "refs": Jsonb(_refs(refs))})
 
     def erase(self, erasure: str) -> dict[str, int]:
         """
-        Erase the patient in core, or empty what the law keeps. Return {erased, held, originals}:
+        Erase the patient in core, or empty what the policy keeps. Return {erased, held, originals}:
         rows; visits kept; and the prescriptions whose PDF lies in the backend's own S3.
         """
         return self._core.write(_ERASE, {"id": erasure})[0]["became"]
@@ -92,9 +94,27 @@ class CoreErasures:
         """Return how many rows of core still tell of the patient."""
         return self._core.read(_REMAINS, {"id": erasure})[0]["rows"]
 
-    def end_round(self, erasure: str, found: int) -> str:
-        """Certify if nothing was found, else announce the erasure once more; return its state."""
-        return self._core.write(_END, {"id": erasure, "found": found})[0]["state"]
+    def owners(self, refs: Sequence[Ref]) -> dict[tuple[str, str], str]:
+        """Return the erasure of those that belong to erased patients, by kind and key."""
+        rows = self._core.read(_OWNERS, {"refs": Jsonb(_refs(refs))})
+        return {(row["kind"], row["key"]): row["erasure"] for row in rows}
+
+    def end_round(self, erasure: str, found: int, sealed: str, again_s: float) -> str:
+        """
+        Certify if nothing was found, with the uid sealed for a last look in so many seconds, unless
+        this was the last; else announce the erasure once more. Return its state.
+        """
+        values = {"id": erasure, "found": found, "sealed": sealed, "again_s": again_s}
+        return self._core.write(_END, values)[0]["state"]
+
+    def due_looks(self, limit: int) -> list[tuple[str, str]]:
+        """Return certified erasures whose last look is due, each with its sealed uid."""
+        rows = self._core.read(_DUE, {"limit": limit})
+        return [(row["erasure"], row["sealed"]) for row in rows]
+
+    def look_again(self, erasure: str, uid: str) -> bool:
+        """Have a certified erasure run for the last time; return whether it does."""
+        return self._core.write(_LOOK_AGAIN, {"id": erasure, "uid": uid})[0]["looks"]
 
     def note(self, batch: Batch, receipts: Sequence[Receipt], outcomes: Sequence[Outcome]) -> None:
         """Write receipts and outcomes."""
@@ -116,14 +136,19 @@ def _erasure(row: Row) -> Erasure:
         by_operator=row["by_operator"],
         round=row["round"],
         age_s=row["age_s"],
+        last_look=row["last_look"],
     )
+
+
+def _refs(refs: Sequence[Ref]) -> list[dict[str, Any]]:
+    return [{"kind": ref.kind, "key": ref.key} for ref in refs]
 
 
 def _receipt(receipt: Receipt) -> dict[str, Any]:
     return {
         "erasure": receipt.erasure,
         "store": receipt.store,
-        "state": "failed" if receipt.failed else None,
+        "state": "failed" if receipt.failed else "held" if receipt.waits else None,
         "erased": receipt.erased,
         "held": receipt.held,
         "code": receipt.failed or receipt.code,

@@ -37,8 +37,8 @@ with noted as (
     as f(kind text, key text, class text, code text, repaired boolean, seen text)
 )
 update sync.reconcile_runs set finished_at = clock_timestamp(), source_rows = %(source_rows)s,
-  target_rows = %(target_rows)s, buckets = %(buckets)s,
-  differing_buckets = %(differing_buckets)s, rows_read = %(rows_read)s,
+  target_rows = %(target_rows)s, differing_buckets = %(differing_buckets)s,
+  rows_read = %(rows_read)s,
   in_flight = %(in_flight)s, found = %(found)s, repaired = %(repaired)s, complete = %(complete)s
 where id = %(run)s
 returning id
@@ -73,7 +73,6 @@ class Report:
 
     source_rows: int = 0
     target_rows: int = 0
-    buckets: int = 0
     differing_buckets: int = 0
     rows_read: int = 0
     in_flight: int = 0

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from shared.models import Paper
-from shared.revocation import is_revoked
+from shared.revocation import is_revoked, summary_of
 from shared.stores.core_appointments import in_utc
 
 if TYPE_CHECKING:
@@ -50,12 +50,12 @@ class CorePapers:
         return {row["id"]: _paper(row) for row in self._core.read(_DOCUMENTS, {"ids": list(ids)})}
 
     def prescriptions(self, ids: Sequence[str]) -> dict[str, Paper]:
-        """Return the prescriptions that exist, by id."""
+        """Return the prescriptions that exist, by id. A summary may be unreadable."""
         rows = self._core.read(_PRESCRIPTIONS, {"ids": list(ids)})
         return {
             row["id"]: replace(
                 _paper(row),
-                revoked=is_revoked(row["summary"] or {}, row["status"], row["revoked_at"]),
+                revoked=is_revoked(summary_of(row["summary"]), row["status"], row["revoked_at"]),
             )
             for row in rows
         }

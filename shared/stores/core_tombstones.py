@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from psycopg.types.json import Jsonb
-
 from shared.events import Ref
+from shared.stores.core import BURIED, asked
+from shared.tombstones import asking_along
 
 if TYPE_CHECKING:
     from shared.stores.core import CoreDatabase
 
-_BURIED = "select kind, key from sync.buried(%(refs)s)"
 _REOPEN = "select sync.reopen_erasures(%(uids)s::text[])"
 
 
@@ -24,8 +24,13 @@ class CoreTombstones:
 
     def buried(self, refs: Sequence[Ref]) -> set[tuple[str, str]]:
         """Return kind and key of those that belong to erased patients."""
-        rows = [{"kind": ref.kind, "key": ref.key} for ref in refs]
-        return {(r["kind"], r["key"]) for r in self._core.read(_BURIED, {"refs": Jsonb(rows)})}
+        return {(r["kind"], r["key"]) for r in self._core.read(BURIED, asked(refs))}
+
+    @contextmanager
+    def asked_along(self, refs: Sequence[Ref]) -> Generator[None]:
+        """Have the first use of core inside ask; it raises BuriedError if any is buried."""
+        with asking_along(refs):
+            yield
 
     def reopen(self, uids: Sequence[str]) -> None:
         """Have certified erasures of these patients run once more."""

@@ -11,28 +11,25 @@ if TYPE_CHECKING:
 
 class SupabaseDigests:
     """
-    Counts, digests and rows of sync.projection_* in Supabase. Each answer is one JSON value: a set
-    of rows would be cut off in silence at the data API's limit.
+    Digests and rows of sync.projection_* in Supabase. Each answer is one JSON value: a set of rows
+    would be cut off in silence at the data API's limit. A page stays well within the 8 seconds that
+    a statement may take there.
     """
+
+    first_blocks, page_s = 4_096, 2.0
 
     def __init__(self, supabase: Supabase) -> None:
         self._supabase = supabase
 
-    def count(self, projection: str) -> int:
-        """Return the number of rows."""
-        return int(self._supabase.call("digest_count", {"p_projection": projection}))
+    def page(self, projection: str, block: int, blocks: int) -> Any:
+        """Digest some blocks: {"end", "buckets", "rows", "xors"}."""
+        arguments = {"p_projection": projection, "p_block": block, "p_blocks": blocks}
+        return self._supabase.call("digest_page", arguments)
 
-    def page(self, projection: str, buckets: int, after: str | None, limit: int) -> Any:
-        """Digest one page: {"after", "rows", "buckets": [[bucket, rows, xor]]}."""
-        arguments = {"p_projection": projection, "p_buckets": buckets}
-        return self._supabase.call("digest_page", arguments | {"p_after": after, "p_limit": limit})
-
-    def rows(
-        self, projection: str, buckets: int, wanted: Sequence[int], after: str | None, limit: int
-    ) -> Any:
-        """Return one page of some buckets' rows: {"after", "rows": [[entity, key, hash]]}."""
-        arguments = {"p_projection": projection, "p_buckets": buckets, "p_wanted": list(wanted)}
-        return self._supabase.call("digest_rows", arguments | {"p_after": after, "p_limit": limit})
+    def rows(self, projection: str, block: int, blocks: int, wanted: Sequence[int]) -> Any:
+        """Return some buckets' rows in some blocks: {"end", "rows": [[entity, key, hash]]}."""
+        arguments = {"p_projection": projection, "p_block": block, "p_blocks": blocks}
+        return self._supabase.call("digest_rows", arguments | {"p_wanted": list(wanted)})
 
     def moving(self, kind: str, entities: Sequence[str], age_s: float) -> set[str]:
         """Return those that the outbox still has to announce, or announced lately."""

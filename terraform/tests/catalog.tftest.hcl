@@ -73,6 +73,14 @@ run "every_step_has_dead_letters" {
     ])
     error_message = "Dead letters are not kept for a person."
   }
+  assert {
+    condition = alltrue([
+      google_pubsub_subscription_iam_member.kept["certify_erasure"].subscription == google_pubsub_subscription.kept.id,
+      google_pubsub_subscription_iam_member.kept["certify_erasure"].role == "roles/pubsub.subscriber",
+      google_pubsub_subscription_iam_member.kept["certify_erasure"].member == google_service_account.runs_as["certify_erasure"].member,
+    ])
+    error_message = "An erasure cannot take what names the patient out of the kept dead letters."
+  }
 }
 
 run "every_call_carries_the_functions_own_caller" {

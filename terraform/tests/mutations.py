@@ -39,7 +39,16 @@ _CATALOG = [
         ("subscriptions", '= "${local.dead_letter}-kept"', '= "kept"'),
         ("subscriptions", '"2678400s"', '"604800s"'),
         ("subscriptions", "roles/pubsub.publisher", "roles/pubsub.viewer"),
-        ("subscriptions", "roles/pubsub.subscriber", "roles/pubsub.viewer"),
+        (
+            "subscriptions",
+            '"roles/pubsub.subscriber"\n  member       = local',
+            '"roles/pubsub.viewer"\n  member       = local',
+        ),
+        (
+            "subscriptions",
+            '"roles/pubsub.subscriber"\n  member       = google',
+            '"roles/pubsub.viewer"\n  member       = google',
+        ),
         ("encryption", "number}@${agent}", "number}-${agent}"),
     ),
     *_fails(

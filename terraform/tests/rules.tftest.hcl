@@ -243,7 +243,7 @@ run "values_that_no_deployment_can_have_are_refused" {
   command = plan
 
   variables {
-    alert_after_s         = 299
+    alert_after_s         = 240
     alert_error_ratio     = 1
     audit_retention_days  = 3651
     audited_services      = ["firestore"]

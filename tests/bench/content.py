@@ -7,10 +7,8 @@ from typing import Any, LiteralString
 import psycopg
 from psycopg.types.json import Jsonb
 
+from tests.bench.prescribing import medicine
 from tests.bench.world import fresh_id
-
-_DRUGS = ("Metformin", "Amlodipine", "Atorvastatin", "Paracetamol", "Omeprazole")
-_TIMES = ("1-0-1", "twice daily", "BD", "once daily", "1-1-1")
 
 _PATIENTS = """
 with person as (
@@ -49,7 +47,7 @@ def put_documents(
 
 
 def _upload(number: int, medications: int, patients: int) -> dict[str, Any]:
-    lines = [medicine(number + position) for position in range(medications)]
+    lines = [medicine() for _ in range(medications)]
     uid, key = f"u{number % patients + 1}", fresh_id()
     return {
         "id": key,
@@ -57,19 +55,4 @@ def _upload(number: int, medications: int, patients: int) -> dict[str, Any]:
         "file_url": f"documents/{uid}/{key}.jpg",
         "text": "\n".join(line["raw"] for line in lines),
         "structured_json": {"medications": lines, "style": "typed"},
-    }
-
-
-def medicine(number: int) -> dict[str, Any]:
-    """Return one line of a prescription as the edge function writes it."""
-    name, when = _DRUGS[number % len(_DRUGS)], _TIMES[number % len(_TIMES)]
-    strength = f"{(number % 40 + 1) * 25} mg"  # 40 of them: all lines of a document differ
-    return {
-        "name": name,
-        "strength": strength,
-        "form": "tablet",
-        "frequency": when,
-        "duration_days": number % 20 + 1,
-        "confidence": 0.93,
-        "raw": f"Tab. {name} {strength} {when} x {number % 20 + 1} days",
     }

@@ -14,7 +14,8 @@ from shared.embedding import embed_all
 from shared.embeddings import Embedder
 from shared.indexing import index
 from shared.stores.supabase_documents import SupabaseDocuments
-from tests.bench.content import medicine, put_documents
+from tests.bench.content import put_documents
+from tests.bench.prescribing import medicine
 from tests.bench.report import Figure
 from tests.bench.world import NAMESPACE, World
 from tests.contract.serving import served
@@ -32,8 +33,8 @@ def _fill(world: World, host: str) -> Figure:
     """The last request of a bulk holds what is left and counts as full as it can be."""
     wanted = world.amount(7, 1)
     chunks = [
-        "\n".join(f"{medicine(n + line)['raw']}, after food" for line in range(20))
-        for n in range(wanted * 1100)
+        "\n".join(f"{medicine()['raw']}, after food" for _ in range(20))
+        for _ in range(wanted * 1100)
     ]
     embedder = Embedder()
     httpx.delete(f"http://{host}/__stats")

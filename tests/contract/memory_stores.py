@@ -51,11 +51,11 @@ class MemoryStores(MemoryClients):
         core.put_prescription(key, user, summary=summary)
 
     def reconcile(
-        self, name: str, *, dry_run: bool = False, grace_s: float = 0, page_rows: int = 100_000
+        self, name: str, *, dry_run: bool = False, grace_s: float = 0, blocks: int = 1
     ) -> tuple[Report, list[Finding]]:
         """Run one comparison, a minute after all that happened."""
         self.age()
-        return compare(self, name, dry_run=dry_run, grace_s=grace_s, page_rows=page_rows)
+        return compare(self, name, dry_run=dry_run, grace_s=grace_s, blocks=blocks)
 
     def age(self) -> None:
         """Let a minute pass since everything that happened."""

@@ -17,6 +17,7 @@ from shared.stores.shown_appointments import ShownAppointments
 from shared.stores.supabase import Supabase
 from tests.contract.running import compare, relay_and_deliver
 from tests.memory.bus import MemoryBus
+from tests.memory.dead_letters import MemoryDeadLetters
 from tests.memory.embedder import MemoryEmbedder
 from tests.memory.files import MemoryPdfSources, MemoryStorage
 from tests.memory.firebase import MemoryAccounts, MemoryFirebase, MemoryFirestore
@@ -92,6 +93,7 @@ class RealStores(Clients):
             messaging=self.devices,
             pdf_sources=MemoryPdfSources(),
             storage=MemoryStorage(),
+            dead_letters=MemoryDeadLetters(self.bus),
         )
 
     def run(self, without: str = "") -> None:
@@ -124,11 +126,11 @@ class RealStores(Clients):
         self.core_sql.execute(_PRESCRIPTION, values)
 
     def reconcile(
-        self, name: str, *, dry_run: bool = False, grace_s: float = 0, page_rows: int = 100_000
+        self, name: str, *, dry_run: bool = False, grace_s: float = 0, blocks: int = 1
     ) -> tuple[Report, list[Finding]]:
-        """Run one comparison, a minute after all that happened."""
+        """Run one comparison, a minute after all that happened; `blocks` of a table at first."""
         self.age()
-        return compare(self, name, dry_run=dry_run, grace_s=grace_s, page_rows=page_rows)
+        return compare(self, name, dry_run=dry_run, grace_s=grace_s, blocks=blocks)
 
     def run_outbox_as_sent(self) -> None:
         """Take everything for announced long ago."""

@@ -31,11 +31,11 @@ def relay_and_deliver(to: Clients, bus: MemoryBus, without: str = "") -> None:
 
 
 def compare(
-    to: Clients, name: str, *, dry_run: bool, grace_s: float, page_rows: int
+    to: Clients, name: str, *, dry_run: bool, grace_s: float, blocks: int
 ) -> tuple[Report, list[Finding]]:
-    """Run one comparison, its tables by pages of so many rows."""
+    """Run one comparison, so many blocks of its tables at first."""
     run = reconciliation(name, to, grace_s=grace_s)
     for side in (run.source, run.target):
         if isinstance(side, Table):
-            side.page_rows = page_rows
+            side.first_blocks = blocks
     return run.run(dry_run=dry_run)

@@ -28,7 +28,10 @@ TRIGGERS = {
     "http": "HTTP",
     "schedule": "schedule",
 }
-SDKS = ("google.cloud", "supabase", "openai", "firebase_admin", "psycopg", "functions_framework")
+SDKS = (
+    "google.cloud", "supabase", "postgrest", "openai", "firebase_admin", "psycopg",
+    "functions_framework",
+)  # fmt: skip
 
 each_function = pytest.mark.parametrize("function", FUNCTIONS, ids=lambda f: f.name)
 
@@ -138,7 +141,7 @@ def test_the_readme_shows_a_function_in_its_chain(function: Function) -> None:
 @each_function
 def test_a_function_is_tested(function: Function) -> None:
     """In memory; upkeep that lives by its SQL, on real databases."""
-    upkeep = ("reconciliation", "canary", "history", "retry_failed", "status_http")
+    upkeep = ("orphans", "canary", "history", "retry_failed", "status_http")
     tests = [*(REPOSITORY / "tests" / "steps").glob("test_*.py")]
     tests += [REPOSITORY / "tests" / "contract" / f"test_{name}.py" for name in upkeep]
     assert any(function.name in path.read_text(encoding="utf-8") for path in tests)
@@ -152,10 +155,10 @@ def test_importing_main_imports_no_sdk() -> None:
 @pytest.mark.parametrize(
     ("function", "foreign"),
     [
-        ("store_document", ("openai", "google.cloud.pubsub", "firebase_admin", "supabase")),
-        ("store_user", ("openai", "google.cloud.pubsub", "supabase")),
-        ("relay_core_outbox", ("openai", "google.cloud.pubsub", "firebase_admin", "supabase")),
-        ("announce_user", ("openai", "google.cloud.pubsub", "supabase", "psycopg")),
+        ("store_document", ("openai", "google.cloud.pubsub", "firebase_admin", "postgrest")),
+        ("store_user", ("openai", "google.cloud.pubsub", "postgrest")),
+        ("relay_core_outbox", ("openai", "google.cloud.pubsub", "firebase_admin", "postgrest")),
+        ("announce_user", ("openai", "google.cloud.pubsub", "postgrest", "psycopg")),
     ],
 )
 def test_a_function_imports_no_sdk_before_it_is_needed(function: str, foreign: Any) -> None:

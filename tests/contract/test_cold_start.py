@@ -13,7 +13,7 @@ from shared import catalog
 REPOSITORY = Path(__file__).parents[2]
 HEAVY = (
     "firebase_admin", "firebase_functions", "google.cloud.firestore_v1", "google.cloud.pubsub_v1",
-    "google.pubsub_v1", "openai", "supabase", "boto3", "psycopg",
+    "google.pubsub_v1", "openai", "postgrest", "supabase_auth", "boto3", "psycopg",
 )  # fmt: skip
 
 
@@ -27,12 +27,17 @@ def test_steps_import_no_sdk_before_they_are_called() -> None:
     assert {imported(name) for name in steps} == {"[]"}
 
 
-def imported(name: str) -> str:
-    """Return which heavy modules are there once a function can be served and can publish."""
+def test_supabases_data_api_is_used_without_the_clients_of_its_other_apis() -> None:
+    others = ("realtime", "storage3", "supabase", "supabase_auth", "supabase_functions")
+    assert imported("store_document", "shared.stores.supabase", others) == "[]"
+
+
+def imported(name: str, more: str = "shared.publisher", heavy: tuple[str, ...] = HEAVY) -> str:
+    """Return which heavy modules are there once a function can be served, and `more`."""
     code = (
         f"import sys; sys.path.insert(0, {str(REPOSITORY)!r});"
-        f" import {catalog.load().functions[name].module}, shared.publisher;"
-        f" print([m for m in {HEAVY} if m in sys.modules])"
+        f" import {catalog.load().functions[name].module}, {more};"
+        f" print([m for m in {heavy} if m in sys.modules])"
     )
     command, env = [sys.executable, "-c", code], {"FUNCTION_TARGET": name}
     done = subprocess.run(command, env=env, capture_output=True, text=True, check=True)

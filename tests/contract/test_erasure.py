@@ -1,16 +1,20 @@
 """
 Erasure on real databases: a patient whose every column is marked is gone from both, by a search of
-every text of every table; what the law keeps stays without the person; nothing late comes back.
+every text of every table; what the policy keeps stays without the person; nothing late comes back.
 """
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import psycopg
 import psycopg.sql
 import pytest
 
+from shared import settings
+from shared.conflict_sweep import look_again
+from shared.erasing import look_for_the_last_time
 from shared.errors import PermanentError
 from shared.events import Event, Ref, new_traceparent
 from shared.models import Account, Receipt
@@ -131,8 +135,37 @@ def test_no_table_of_either_database_tells_of_an_erased_patient(to: RealStores) 
         "firebase_auth": "none",
         "core": "erased",
         "backend_s3": "held",
+        "dead_letters": "none",
         "certificate": "none",
+        "queues": "held",
     }
+
+
+def test_a_certified_erasure_runs_once_more_when_no_message_of_before_is_left(
+    to: RealStores,
+) -> None:
+    plant(to)
+    erase(to)
+    certified = row(to)
+    assert certified["look_again_at"] - certified["certified_at"] == timedelta(days=8)
+    assert to.core_erasures.due_looks(10) == []
+    to.at_core("update sync.erasures set look_again_at = now()")
+    ((erasure, sealed),) = to.core_erasures.due_looks(10)
+    assert not to.core_erasures.look_again(erasure, "another-uid")
+    to.firebase.put_document(f"users/{UID}/inbox/late", {"text": MARK})
+    assert look_for_the_last_time(to.core_erasures, settings.id_namespace(), 10) == 1
+    assert look_for_the_last_time(to.core_erasures, settings.id_namespace(), 10) == 0
+    to.run()
+    assert everywhere(to) == set()
+    last = row(to)
+    assert (last["state"], last["uid"], last["sealed"], last["last_look"]) == (
+        "certified", None, None, True,
+    )  # fmt: skip
+    assert last["receipts"]["queues"] == {
+        "state": "none", "erased": 0, "code": "retention_is_over",
+    }  # fmt: skip
+    assert sealed != UID
+    assert to.core_erasures.due_looks(10) == []
 
 
 def test_recent_prescriptions_are_kept_without_the_person(to: RealStores) -> None:
@@ -147,7 +180,7 @@ def test_recent_prescriptions_are_kept_without_the_person(to: RealStores) -> Non
     (visit,) = to.core_sql.execute("select * from appointments").fetchall()
     assert visit["address"] is None
     receipt = row(to)["receipts"]["core"]
-    assert (receipt["state"], receipt["held"], receipt["code"]) == ("held", 1, "kept_by_law")
+    assert (receipt["state"], receipt["held"], receipt["code"]) == ("held", 1, "kept_by_policy")
     shown = "select count(*) as n from sync.projection_appointments"  # what reconciliation wants
     assert to.core_sql.execute(shown).fetchone() == {"n": 0}
 
@@ -193,13 +226,24 @@ def test_the_same_person_under_a_new_uid_is_a_new_patient(to: RealStores) -> Non
     assert (found_again.email, found_again.phone) == (EMAIL, PHONE)
 
 
-def test_another_user_who_waited_for_the_contact_is_free_to_have_it(to: RealStores) -> None:
+@pytest.mark.parametrize("kept", [True, False])
+def test_another_user_who_waited_for_the_contact_has_it_without_a_hand(
+    to: RealStores, *, kept: bool
+) -> None:
     plant(to)
+    if not kept:
+        age(to, 4)  # nothing is kept, and the holder's row goes altogether
     to.firebase.sign_up("other", phone=PHONE)
     send(to, "user-changed", "user", "other")
     assert to.core_conflicts.open() != []
     erase(to)
+    assert to.core_users.read(["other"])["other"].phone is None
+    look_again(to.core_conflicts, to.publish, rest_s=6 * 3600, limit=10)  # as the schedule does
+    to.run()
     assert to.core_conflicts.open() == []
+    assert to.core_users.read(["other"])["other"].phone == PHONE
+    (mirrored,) = to.supabase_users.find([], [], [PHONE.removeprefix("+")])
+    assert mirrored.app_metadata["firebase_uid"] == "other"
 
 
 @pytest.mark.parametrize("kind", ["memory", "postgres"])
@@ -219,10 +263,22 @@ def test_receipts_add_up_and_keep_the_last_state(to: RealStores, kind: str) -> N
     )  # fmt: skip
     assert noted["storage"]["state"] == "none"
     assert erasures.read([key])[key].by_operator
-    assert erasures.end_round(key, 1) == "ordered"
+    waits = [Receipt(key, "queues", waits=True, code="ids_until_last_look")]
+    erasures.note(step, waits, [done])
+    assert erasures.find(UID)["receipts"]["queues"]["state"] == "held"
+    erasures.note(step, [Receipt(key, "queues", code="retention_is_over")], [done])
+    assert erasures.find(UID)["receipts"]["queues"]["state"] == "none"
+    assert erasures.end_round(key, 1, "sealed", 0) == "ordered"
     assert erasures.read([key])[key].round == 2
-    assert erasures.end_round(key, 0) == "certified"
+    assert erasures.end_round(key, 0, "sealed", 0) == "certified"
     assert erasures.read([key]) == {}
+    assert erasures.owners([Ref("user", UID), Ref("user", "other")]) == {("user", UID): key}
+    assert erasures.due_looks(10) == [(key, "sealed")]
+    assert not erasures.look_again(key, "another-uid")
+    assert erasures.look_again(key, UID)
+    assert erasures.read([key])[key].last_look
+    assert erasures.end_round(key, 0, "sealed", 0) == "certified"
+    assert erasures.due_looks(10) == []
 
 
 def test_a_legal_hold_is_respected_until_it_is_released(to: RealStores) -> None:

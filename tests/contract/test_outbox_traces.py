@@ -86,7 +86,7 @@ def test_an_edge_function_names_its_trace_in_a_header(
     supabase: Supabase, supabase_sql: Sql, header: str
 ) -> None:
     answer = httpx.post(
-        f"{str(supabase._client.supabase_url).rstrip('/')}/rest/v1/documents",
+        f"{supabase._url}/rest/v1/documents",
         json=[{"id": str(uuid4()), "patient_id": "u1"}],
         headers={"apikey": SERVICE_KEY, "Authorization": f"Bearer {SERVICE_KEY}"}
         | ({"traceparent": header} if header else {}),

@@ -52,7 +52,8 @@ def pushed(data: str) -> dict[str, Any]:
     """Return Pub/Sub's push wrapper as a subscription with dead letters sends it."""
     return {
         "message": {
-            "attributes": {},
+            "@type": "type.googleapis.com/google.pubsub.v1.PubsubMessage",
+            "attributes": {"note": "of another publisher"}, "orderingKey": "key",
             "data": base64.b64encode(data.encode()).decode(),
             "messageId": "2070443601311540", "message_id": "2070443601311540",
             "publishTime": "2026-05-01T10:00:00.1Z", "publish_time": "2026-05-01T10:00:00.1Z",
@@ -62,22 +63,49 @@ def pushed(data: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def firestore_json() -> str:
+def firestore_json(*, deleted: bool = False) -> str:
+    """Return a document with a field of every type that Firestore has, written or deleted."""
     at = {"createTime": "2026-05-01T10:00:00Z", "updateTime": "2026-05-01T10:00:00.123457Z"}
-    value = {"name": DOCUMENT, "fields": {"language": {"stringValue": "ta"}}, **at}
-    return json.dumps({"value": value, "oldValue": {}, "updateMask": {"fieldPaths": ["language"]}})
+    fields = {
+        "language": {"stringValue": "ta"}, "consent": {"booleanValue": True},
+        "visits": {"integerValue": "3"}, "height": {"doubleValue": 1.5},
+        "born": {"timestampValue": "1980-02-29T00:00:00Z"}, "nothing": {"nullValue": None},
+        "home": {"geoPointValue": {"latitude": 18.5, "longitude": 73.8}},
+        "doctor": {"referenceValue": f"{DATABASE}/documents/doctors/d1"},
+        "photo": {"bytesValue": "AAEC"},
+        "allergies": {"arrayValue": {"values": [{"stringValue": "dust"}, {"integerValue": "1"}]}},
+        "address": {"mapValue": {"fields": {"city": {"stringValue": "Pune"}}}},
+    }  # fmt: skip
+    document = {"name": DOCUMENT, "fields": fields, **at}
+    if deleted:
+        return json.dumps({"value": {}, "oldValue": document, "updateMask": {}})
+    mask = {"fieldPaths": ["language"]}
+    return json.dumps({"value": document, "oldValue": {}, "updateMask": mask})
 
 
-def firestore_protobuf() -> bytes:
-    return DocumentEventData.serialize(DocumentEventData.from_json(firestore_json()))
+def firestore_protobuf(*, deleted: bool = False) -> bytes:
+    return DocumentEventData.serialize(DocumentEventData.from_json(firestore_json(deleted=deleted)))
 
 
-def written(**data: str) -> dict[str, Any]:
+def first_generation(event: str, uid: str, *, flat: bool) -> dict[str, Any]:
+    """Return a background event of the first generation: the context beside the data, or flat."""
+    context = {"eventId": "1", "timestamp": "2026-05-01T10:00:00Z",
+               "eventType": f"providers/firebase.auth/eventTypes/user.{event}",
+               "resource": f"projects/{PROJECT}"}  # fmt: skip
+    provider = {"email": "asha@example.com", "providerId": "password", "uid": "asha@example.com"}
+    data = {"uid": uid, "email": "asha@example.com", "providerData": [provider],
+            "metadata": {"createdAt": "2026-05-01T10:00:00Z"}}  # fmt: skip
+    body = {"data": data} | (context if flat else {"context": context})
+    headers = {"content-type": "application/json"}
+    return {"signature": "event", "headers": headers, "body": json.dumps(body)}
+
+
+def written(uid: str = "uid-firestore", **data: str) -> dict[str, Any]:
     return cloud_event(
         "google.cloud.firestore.document.v1.written",
         f"//firestore.googleapis.com/{DATABASE}", "",
-        **{"ce-subject": "documents/users/uid-firestore", "ce-database": "(default)",
-           "ce-document": "users/uid-firestore", "ce-namespace": "(default)",
+        **{"ce-subject": f"documents/users/{uid}", "ce-database": "(default)",
+           "ce-document": f"users/{uid}", "ce-namespace": "(default)",
            "ce-location": "nam5", "ce-project": PROJECT},
     ) | data  # fmt: skip
 
@@ -96,15 +124,15 @@ INGRESS: dict[str, tuple[str, dict[str, Any], str, str]] = {
         "user-deleted", "uid-gone",
     ),
     "auth_created_first_generation": (
-        "announce_user",
-        {"signature": "event", "headers": {"content-type": "application/json"},
-         "body": json.dumps({
-             "context": {"eventId": "1", "timestamp": "2026-05-01T10:00:00Z",
-                         "eventType": "providers/firebase.auth/eventTypes/user.create",
-                         "resource": f"projects/{PROJECT}"},
-             "data": {"uid": "uid-v1", "email": "asha@example.com",
-                      "metadata": {"createdAt": "2026-05-01T10:00:00Z"}}})},
-        "user-changed", "uid-v1",
+        "announce_user", first_generation("create", "uid-v1", flat=False), "user-changed", "uid-v1",
+    ),
+    "auth_created_first_generation_flat": (
+        "announce_user", first_generation("create", "uid-v1f", flat=True),
+        "user-changed", "uid-v1f",
+    ),
+    "auth_deleted_first_generation_flat": (
+        "announce_erasure", first_generation("delete", "uid-v1d", flat=True),
+        "user-deleted", "uid-v1d",
     ),
     "firestore_written_in_json": (
         "announce_profile", written(body=firestore_json()), "profile-changed", "uid-firestore",
@@ -114,6 +142,13 @@ INGRESS: dict[str, tuple[str, dict[str, Any], str, str]] = {
         written(hex=firestore_protobuf().hex())
         | {"headers": written()["headers"] | {"content-type": "application/protobuf"}},
         "profile-changed", "uid-firestore",
+    ),
+    "firestore_deleted_in_protobuf": (
+        "announce_profile",
+        written("uid-gone", hex=firestore_protobuf(deleted=True).hex())
+        | {"headers": written("uid-gone")["headers"]
+           | {"content-type": "application/protobuf"}},
+        "profile-changed", "uid-gone",
     ),
 }  # fmt: skip
 

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import pytest
+from psycopg.sql import SQL, Identifier
 
+from shared.digests import Table
 from shared.document_reading import TYPES
-from shared.projections import bucket, hash64
+from shared.projections import BUCKETS, PROJECTIONS, bucket, hash64
 from shared.stores.core import CoreDatabase
+from shared.stores.core_digests import CoreDigests
 from shared.stores.shown_appointments import copies
 from shared.stores.supabase import Supabase
+from tests.contract.agreed import bring_into_agreement
+from tests.contract.drifts import DOC
 from tests.contract.real_stores import RealStores, Sql
 
 
@@ -28,11 +33,10 @@ def test_100_differences_among_20000_are_found_by_reading_few_rows(to: RealStore
     damaged = {f"u{number * 199}" for number in range(1, 101)}
     to.at_core("update users set verified = false where firebase_uid = any(%(uids)s)",
                uids=list(damaged))  # fmt: skip
-    report, found = to.reconcile("users", page_rows=3_000)
+    report, found = to.reconcile("users")
     assert {f.key for f in found} == damaged
     assert {f.class_ for f in found} == {"stale"}
-    # One bucket holds 16 rows, so at most 100 * 16 rows of each side's 20,000; about 1,600 of each.
-    assert report.rows_read <= 2 * 100 * 24
+    assert report.rows_read <= 2 * 20_000 * 2 // 100  # 2 % of each side
     assert (report.source_rows, report.target_rows) == (20_000, 20_000)
     assert to.bus.of("user-changed")
 
@@ -59,8 +63,8 @@ def test_more_differences_than_one_run_looks_into_are_left_to_the_next(
 def test_hash_and_bucket_are_the_same_in_python_and_in_both_databases(
     to: RealStores, text: str
 ) -> None:
-    expected = {"hash": hash64(text), "bucket": bucket(text, 977)}
-    query = "select sync.hash64(%(text)s) as hash, sync.bucket(%(text)s, 977) as bucket"
+    expected = {"hash": hash64(text), "bucket": bucket(text)}
+    query = "select sync.hash64(%(text)s) as hash, sync.bucket(%(text)s) as bucket"
     for sql in (to.core_sql, to.supabase_sql):
         assert sql.execute(query, {"text": text}).fetchone() == expected
 
@@ -86,9 +90,39 @@ def test_few_differences_among_many_appointments_are_found_by_reading_few_rows(
     for key in damaged:
         at = f"users/u{key.removeprefix('visit-')}/appointments/{key}"
         to.firebase.put_document(at, shown[at] | {"status": "CANCELLED"})
-    report, found = to.reconcile("appointments", page_rows=999)
+    report, found = to.reconcile("appointments")
     assert (report.source_rows, report.target_rows) == (4_000, 4_000)
     assert {(f.key, f.class_, f.repaired) for f in found} == {(k, "stale", True) for k in damaged}
     assert report.rows_read <= 2 * 4_000 * 2 // 100  # 2 % of each side
     unsent = to.at_core("select key from sync.outbox where sent_at is null")
     assert {row["key"] for row in unsent} == damaged
+
+
+def test_a_canonical_text_has_all_its_fields_whatever_is_missing(to: RealStores) -> None:
+    bring_into_agreement(to)
+    to.at_core("update patients set name = null, dob = null, gender = null, allergies = null")
+    to.at_core("update documents set file_url = null, text = null, structured_json = null,"
+                   " ocr_confidence = null where id = %(id)s", id=DOC[0])  # fmt: skip
+    to.at_core("update appointments set address = null, checked_in_at = null")
+    to.at_supabase("update auth.users set raw_user_meta_data = '{}', phone = null"
+                       " where email <> ''")  # fmt: skip
+    to.at_supabase("update documents set patient_id = 'u', type = 'x', file_url = null,"
+                       " text = null, structured_json = null, ocr_confidence = null")  # fmt: skip
+    for name, projection in PROJECTIONS.items():
+        sides = {"core": to.core_sql, "supabase": to.supabase_sql}
+        separators: set[int] = set()
+        for place in {projection.source, projection.target} & sides.keys():
+            view = Identifier("sync", f"projection_{name}")
+            rows = sides[place].execute(SQL("select canonical from {}").format(view)).fetchall()
+            assert rows
+            separators |= {row["canonical"].count("\x1f") for row in rows}
+        assert len(separators) == 1, name
+
+
+def test_a_table_that_is_read_in_many_pages_is_digested_as_a_whole(to: RealStores) -> None:
+    to.put_patients(1, 5_000)
+    whole = Table(CoreDigests(to.core), "auth_users", first_blocks=1_000_000).digests()
+    paged = Table(CoreDigests(to.core), "auth_users", first_blocks=1)
+    assert paged.digests().differing(whole) == []
+    assert sum(whole.rows) == 5_000
+    assert len(paged.rows(range(BUCKETS))) == 5_000

@@ -112,6 +112,14 @@ def test_operators_are_those_whom_the_setting_names(
             assert answer.get_json()["error"] == "unauthorized"
 
 
+def test_a_query_of_raw_bytes_is_a_mistake_of_the_caller(
+    http: Callable[[str], FlaskClient],
+) -> None:
+    raw = {"QUERY_STRING": "\xa0"}
+    answer = http("sync_status").get("/api/sync/status", environ_overrides=raw)
+    assert (answer.status_code, answer.get_json()["error"]) == (400, "query_form")
+
+
 @pytest.mark.parametrize(
     ("caller", "asked", "status"),
     [("u1", "u1", 200), ("d1", "u1", 200), ("u2", "u1", 403), ("d1", "u2", 403),

@@ -124,10 +124,18 @@ def test_a_uid_that_no_account_can_have_is_refused_for_good(accounts: Any) -> No
         accounts.read(["x" * 129])
 
 
+def test_claims_that_no_token_can_hold_are_refused_for_good(sdk: Accounts) -> None:
+    for claims in ({"sub": "reserved"}, {"plan": "x" * 1000}):
+        with pytest.raises(PermanentError, match="firebase_invalid_argument"):
+            sdk.set_claims("u1", claims)
+
+
 @pytest.mark.parametrize(
     ("status", "code", "expected"),
     [
         (429, "RESOURCE_EXHAUSTED", "firebase_quota"),
+        (400, "TOO_MANY_ATTEMPTS_TRY_LATER", "firebase_quota"),
+        (503, "UNAVAILABLE", "firebase_unavailable"),
         (502, "BAD_GATEWAY", "firebase_unknown"),
         (401, "UNAUTHENTICATED", "firebase_unauthenticated"),
         (403, "PERMISSION_DENIED", "firebase_permission_denied"),

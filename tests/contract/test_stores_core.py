@@ -8,8 +8,11 @@ import psycopg
 import pytest
 
 from infra.local.processes import free_port
+from shared import tombstones
 from shared.errors import ContendedError, PermanentError, SyncError, TransientError
+from shared.events import Ref
 from shared.stores.core import CoreDatabase
+from shared.stores.core_tombstones import CoreTombstones
 
 SECRET = "asha.secret@example.com"
 
@@ -101,3 +104,66 @@ def test_what_the_sync_writes_is_marked_for_its_transaction_only(core: CoreDatab
     origin: LiteralString = "select current_setting('sync.origin', true) as origin"
     assert core.write(origin, {}) == [{"origin": "sync"}]
     assert core.read(origin, {}) == [{"origin": ""}]
+
+
+LIVING, BURIED = Ref("user", "uid-of-ravi"), Ref("user", "uid-of-asha")
+ADD = "insert into users (id, role) values (%(id)s, 'PATIENT') returning id"
+
+
+def bury(sql: psycopg.Connection[dict[str, Any]]) -> None:
+    sql.execute("select sync.order_erasure(%s, 'operator')", [BURIED.key])
+
+
+def users(sql: psycopg.Connection[dict[str, Any]]) -> list[str]:
+    return [row["id"] for row in sql.execute("select id from users order by id").fetchall()]
+
+
+def test_a_write_that_asks_along_writes_nothing_when_one_of_the_asked_is_buried(
+    core: CoreDatabase, sql: psycopg.Connection[dict[str, Any]]
+) -> None:
+    bury(sql)
+    with (
+        pytest.raises(tombstones.BuriedError),
+        CoreTombstones(core).asked_along([LIVING, BURIED]),
+    ):
+        core.write(ADD, {"id": "a"}, lock=["user/a"])
+    assert users(sql) == []
+
+
+def test_a_read_that_asks_along_tells_nothing_when_one_of_the_asked_is_buried(
+    core: CoreDatabase, sql: psycopg.Connection[dict[str, Any]]
+) -> None:
+    bury(sql)
+    told: list[object] = []
+    with (
+        pytest.raises(tombstones.BuriedError),
+        CoreTombstones(core).asked_along([LIVING, BURIED]),
+    ):
+        told += core.read("select 1 as one", {})
+    assert told == []
+
+
+def test_the_question_travels_once_and_only_inside(
+    core: CoreDatabase, sql: psycopg.Connection[dict[str, Any]]
+) -> None:
+    with CoreTombstones(core).asked_along([BURIED]):
+        assert core.read("select 1 as one", {}) == [{"one": 1}]
+        bury(sql)
+        core.write(ADD, {"id": "a"})
+    core.write(ADD, {"id": "b"})
+    assert users(sql) == ["a", "b"]
+
+
+def test_what_failed_is_asked_again(
+    core: CoreDatabase, sql: psycopg.Connection[dict[str, Any]]
+) -> None:
+    core.write(ADD, {"id": "a"})
+    bury(sql)
+    with CoreTombstones(core).asked_along([LIVING]), pytest.raises(ContendedError):
+        core.write(ADD, {"id": "a"})
+    with CoreTombstones(core).asked_along([BURIED]):
+        with pytest.raises(PermanentError):
+            core.read("select 1 / 0", {})
+        with pytest.raises(tombstones.BuriedError):
+            core.write(ADD, {"id": "b"})
+    assert users(sql) == ["a"]

@@ -12,6 +12,7 @@ import pytest
 from functions.appointments import notify_appointment
 from infra import migrate
 from shared import paper_news
+from shared.errors import PermanentError
 from shared.events import Ref
 from shared.models import Claim, News
 from shared.notifying import Delivery
@@ -206,6 +207,16 @@ def test_a_prescriptions_digest_is_of_what_it_says(at_core: CoreWorld) -> None:
     at_core.put_prescription("rx1", "id1", summary={"notes": "second", "status": "REVOKED"})
     assert at_core.papers.prescriptions(["rx1"])["rx1"].revoked
     assert not changed.revoked
+
+
+def test_of_a_summary_that_is_text_it_is_told_what_the_text_says(at_core: CoreWorld) -> None:
+    at_core.put_prescription("rx1", "id1", summary='{"status": "revoked"}')
+    assert at_core.papers.prescriptions(["rx1"])["rx1"].revoked
+    at_core.put_prescription("rx1", "id1", summary="{}")
+    assert not at_core.papers.prescriptions(["rx1"])["rx1"].revoked
+    at_core.put_prescription("rx1", "id1", summary="[]")
+    with pytest.raises(PermanentError, match="prescription_summary_unreadable"):
+        at_core.papers.prescriptions(["rx1"])
 
 
 def test_a_documents_version_is_that_of_the_upload_it_was_written_from(at_core: CoreWorld) -> None:

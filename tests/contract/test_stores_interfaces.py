@@ -40,6 +40,7 @@ STORES = {
     "core_erasures": "shared.stores.core_erasures.CoreErasures",
     "supabase_patients": "shared.stores.supabase_patients.SupabasePatients",
     "firebase_patients": "shared.stores.firebase_patients.FirebasePatients",
+    "dead_letters": "shared.stores.dead_letters.DeadLetters",
     "supabase_outbox": "shared.stores.supabase_outbox.SupabaseOutbox",
     "core_canary": "shared.stores.core_canary.CoreCanary",
     "core_digests": "shared.stores.core_digests.CoreDigests",

@@ -44,6 +44,11 @@ def finds(running: Running, token: str, word: str) -> bool:
     return any(word in text for text in search(running, token, word))
 
 
+def links(running: Running, uid: str) -> set[str]:
+    """Return the ids of what a patient's notes lead to."""
+    return {note["reference"]["id"] for note in notes(running, uid) if "reference" in note}
+
+
 def file(running: Running, path: str | None) -> bytes | None:
     """Return what Supabase Storage holds under bucket/key."""
     if path is None:
@@ -76,6 +81,7 @@ def test_a_patient_finds_an_upload_its_correction_and_after_its_deletion_nothing
     eventually(lambda: finds(running, token, "harmless"))
     assert not search(running, stranger, "harmless")
     eventually(lambda: [n["type"] for n in notes(running, uid)] == ["document_new"])
+    assert links(running, uid) == {upload["id"]}
 
     running.edge.correct(upload["id"], {"text": "Another reading altogether"})
     eventually(lambda: finds(running, token, "altogether"))
@@ -84,6 +90,8 @@ def test_a_patient_finds_an_upload_its_correction_and_after_its_deletion_nothing
     running.edge.delete(upload["id"])
     assert search(running, token, "altogether") == []
     eventually(lambda: file(running, upload["file_url"]) is None)
+    eventually(lambda: not links(running, uid))
+    assert "document_new" in {note["type"] for note in notes(running, uid)}
 
 
 def test_a_prescription_is_found_and_its_pdf_follows_until_it_is_revoked(running: Running) -> None:
@@ -95,6 +103,7 @@ def test_a_prescription_is_found_and_its_pdf_follows_until_it_is_revoked(running
     eventually(lambda: finds(running, token, medicine))
     assert mirrored_pdf(running, "rx-e2e-3") == pdf("rx-e2e-3")
     eventually(lambda: [n["type"] for n in notes(running, uid)] == ["prescription_new"])
+    assert links(running, uid) == {"rx-e2e-3"}
 
     s3 = buckets.connect(running.facts["aws_s3_url"])
     again = {"Bucket": running.facts["pdf_bucket"], "Key": "rx-e2e-3.pdf"}
@@ -107,6 +116,8 @@ def test_a_prescription_is_found_and_its_pdf_follows_until_it_is_revoked(running
     running.backend.revoke("rx-e2e-3")
     eventually(lambda: not search(running, token, medicine))
     eventually(lambda: file(running, before["file_url"]) is None)
+    eventually(lambda: "prescription_revoked" in {n["type"] for n in notes(running, uid)})
+    eventually(lambda: not links(running, uid))
 
 
 @pytest.mark.parametrize("missing", [True, False])

@@ -1,7 +1,7 @@
 """
 Who looks for planted texts wherever the sync tells something: log lines, messages and dead letters
-(by subscriptions of its own on every topic), the rows of both `sync` schemas, exported spans and
-metrics, what devices are shown, and HTTP answers.
+(by subscriptions of its own on every topic), the rows of both `sync` schemas and of pg_net, spans
+and metrics as exported, what devices are shown, and HTTP answers.
 
 It knows the disguises that a text takes on its way: JSON's and URLs' escapes, base64 at any offset,
 hexadecimal, and plain digests of a contact, which anybody can compute who has a list of contacts.
@@ -34,8 +34,8 @@ CONTENT_TABLES = {"sync.medication_readings"}
 VENDORS_LOGS = {"aws_s3.log", "storage_s3.log"}
 _SMS = re.compile(r"^i +To verify the phone number .*$", re.M)  # how the emulator sends its codes
 _TABLES = """
-select c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace
-where c.relkind in ('r', 'p') and n.nspname = 'sync' order by 1
+select n.nspname, c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace
+where c.relkind in ('r', 'p') and n.nspname in ('sync', 'net') order by 1, 2
 """
 
 
@@ -155,12 +155,12 @@ class Witness:
     def _rows(self) -> Iterator[tuple[str, str]]:
         for store in ("core", "supabase"):
             with psycopg.connect(self.facts[f"{store}_dsn"], autocommit=True) as connection:
-                for (name,) in connection.execute(_TABLES).fetchall():
-                    if f"sync.{name}" in CONTENT_TABLES:
+                for schema, name in connection.execute(_TABLES).fetchall():
+                    if f"{schema}.{name}" in CONTENT_TABLES:
                         continue
-                    query = sql.SQL("select to_jsonb(t)::text from sync.{} t")
-                    rows = connection.execute(query.format(sql.Identifier(name))).fetchall()
-                    yield f"{store} sync.{name}", "\n".join(row[0] for row in rows)
+                    query = sql.SQL("select to_jsonb(t)::text from {} t")
+                    rows = connection.execute(query.format(sql.Identifier(schema, name))).fetchall()
+                    yield f"{store} {schema}.{name}", "\n".join(row[0] for row in rows)
 
     def _exported(self) -> Iterator[tuple[str, str]]:
         exports = b"\n".join(self._new("exports", self.collector.bodies))

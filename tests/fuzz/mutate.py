@@ -28,10 +28,19 @@ def mutated(data: bytes, seed: int, limit: int = 8192) -> bytes:
         except (ValueError, RecursionError):
             pass
         else:
-            for _ in range(rng.randint(1, 4)):
-                value = _changed(value, rng)
-            return json.dumps(value).encode()[:limit]
+            return _changed_within(limit, value, rng)
     return _bytes(data, rng)[:limit]
+
+
+def _changed_within(limit: int, value: Any, rng: random.Random) -> bytes:
+    """Change up to four places; what has grown long is not made fifty times as long again."""
+    mutant = b""
+    for _ in range(rng.randint(1, 4)):
+        value = _changed(value, rng)
+        mutant = json.dumps(value).encode()
+        if len(mutant) > limit:
+            break
+    return mutant[:limit]
 
 
 def _changed(value: Any, rng: random.Random) -> Any:

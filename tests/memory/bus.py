@@ -58,6 +58,7 @@ class MemoryBus(Place):
         self.published: list[Event] = []
         self.messages: list[tuple[str, bytes, dict[str, str]]] = []
         self.pending: list[Delivery] = []
+        self.kept: list[bytes] = []  # dead letters that nobody consumes
         self.refusals: list[tuple[str, str]] = []  # step and code
         self.patient = True  # waits before a redelivery as long as the step asked
         self.waited = 0.0  # seconds
@@ -76,6 +77,8 @@ class MemoryBus(Place):
     def accept(self, topic: str, data: bytes, attributes: dict[str, str]) -> None:
         """Take one message, whatever it holds, and queue it for the topic's consumers."""
         self.messages.append((topic, data, attributes))
+        if topic == DEAD_LETTER:
+            self.kept.append(data)
         message_id = str(len(self.messages))
         for function in catalog.load().consumers(topic):
             self.pending.append(Delivery(function.name, message_id, data, dict(attributes)))

@@ -27,6 +27,7 @@ from tests.memory.core_stores import (
     MemoryLedger,
 )
 from tests.memory.core_users import MemoryCoreUsers
+from tests.memory.dead_letters import MemoryDeadLetters
 from tests.memory.embedder import MemoryEmbedder
 from tests.memory.erasures import (
     MemoryCoreErasures,
@@ -97,6 +98,7 @@ class MemoryClients(Clients):
             core_erasures=MemoryCoreErasures(self.memory_core),
             supabase_patients=MemorySupabasePatients(self.memory_supabase),
             firebase_patients=FirebasePatients(firestore),
+            dead_letters=MemoryDeadLetters(self.bus),
             embedder=self.memory_embedder,
         )
 

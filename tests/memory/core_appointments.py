@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from shared.models import Appointment, Paper
-from shared.revocation import is_revoked
+from shared.revocation import is_revoked, summary_of
 from tests.memory.core import MemoryCore
 
 
@@ -80,7 +80,7 @@ class MemoryCorePapers:
             repr(row["summary"]),
             _time(row["created_at"]),
             self._core.outbox.version("prescription", key),
-            is_revoked(row["summary"], row.get("status"), row.get("revoked_at")),
+            is_revoked(summary_of(row["summary"]), row.get("status"), row.get("revoked_at")),
         )
 
 

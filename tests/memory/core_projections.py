@@ -8,11 +8,11 @@ from functools import partial
 from typing import Any
 
 from shared import contacts
-from shared.projections import Row, canonical_row
+from shared.projections import Row
 from tests.memory.core import MemoryCore, medication_said
-from tests.memory.digests import MemoryDigests, View, canonical_json, stamp
+from tests.memory.digests import MemoryDigests, View, canonical_json, projected, stamp
 
-Rows = Iterator[tuple[str, Row]]
+Rows = Iterator[Row]
 
 _FOUND_IN_CORE = {"phone_differs", "email_differs"}
 _PROFILE = (
@@ -40,7 +40,7 @@ def _users(core: MemoryCore) -> Rows:
         if uid is not None:
             whole = user["role"] != "PATIENT" or user["id"] in core.patient_rows
             contact = [user["email"] or None, user["phone"] or None]
-            yield uid, canonical_row(uid, uid, [*contact, user["verified"], True, whole])
+            yield projected(uid, uid, [*contact, user["verified"], True, whole])
 
 
 def _auth_users(core: MemoryCore) -> Rows:
@@ -50,7 +50,7 @@ def _auth_users(core: MemoryCore) -> Rows:
             known = [uid, user["id"], user["role"]]
             contact = [contacts.email(email), contacts.supabase_phone(phone)]
             fields = [*known[1:], *contact, *known, core.person_name(user["id"])]
-            yield uid, canonical_row(uid, uid, fields)
+            yield projected(uid, uid, fields)
 
 
 def _documents(core: MemoryCore) -> Rows:
@@ -67,7 +67,7 @@ def _documents(core: MemoryCore) -> Rows:
             stamp(datetime.fromisoformat(row["created_at"])),
             core.source_version("document", key, "store_document"), agree,
         ]  # fmt: skip
-        yield key, canonical_row(key, key, fields)
+        yield projected(key, key, fields)
 
 
 def _prescriptions(core: MemoryCore) -> Rows:
@@ -78,7 +78,7 @@ def _prescriptions(core: MemoryCore) -> Rows:
             mirrored = core.ledger_rows.get(("prescription", key, "mirror_prescription"))
             digest = mirrored.digest if mirrored else None
             summary = canonical_json(row["summary"]) or "{}"
-            yield key, canonical_row(key, version, [uid, summary, True, digest])
+            yield projected(key, version, [uid, summary, True, digest])
 
 
 def _appointments(core: MemoryCore) -> Rows:
@@ -96,7 +96,7 @@ def _appointments(core: MemoryCore) -> Rows:
         copies = [(f"doctors/{row['doctor_id']}", reader)]
         copies += [(f"users/{uid}", None)] if uid is not None else []
         for place, reads in copies:
-            yield key, canonical_row(key, f"{place}/appointments/{key}", [*fields, reads])
+            yield projected(key, f"{place}/appointments/{key}", [*fields, reads])
 
 
 def _profiles(core: MemoryCore) -> Rows:
@@ -110,7 +110,7 @@ def _profiles(core: MemoryCore) -> Rows:
         given = [known.get(n) if n in reading["held"] else None for n in _PROFILE]
         reasons = [r for r in reading["review_reasons"] if r not in _FOUND_IN_CORE]
         consents = [reading["consent_data_use"], reading["consent_notifications"]]
-        yield uid, canonical_row(uid, uid, [*given, *consents, reasons])
+        yield projected(uid, uid, [*given, *consents, reasons])
 
 
 def _doctors(core: MemoryCore) -> Rows:
@@ -118,4 +118,4 @@ def _doctors(core: MemoryCore) -> Rows:
         user = core.user_by_uid(uid)
         doctor = core.doctor_rows.get(user["id"]) if user else None
         if (kind, step, row.state) == ("user", "store_doctor", "done") and doctor is not None:
-            yield uid, canonical_row(uid, uid, [doctor["first_name"], doctor["last_name"]])
+            yield projected(uid, uid, [doctor["first_name"], doctor["last_name"]])

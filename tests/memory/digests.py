@@ -6,48 +6,43 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
-from itertools import islice, takewhile
+from decimal import Decimal
 from typing import Any
 
-from shared.projections import Row, bucket
+from shared.projections import Row, bucket, canonical_row
 from tests.memory.place import Outbox, Place
 
-View = Callable[[], Iterable[tuple[str, Row]]]  # rows, each with the key by which it is paged
+View = Callable[[], Iterable[Row]]
 
 
 class MemoryDigests:
-    """Counts, digests and rows of a place's projections; `name` is that of its effects."""
+    """
+    Digests and rows of a place's projections, a row to a block; `name` is that of its effects.
+    """
+
+    first_blocks, page_s = 16_384, 20.0
 
     def __init__(self, place: Place, outbox: Outbox, name: str, views: Mapping[str, View]) -> None:
         self._place, self._outbox, self._name, self._views = place, outbox, name, views
 
-    def count(self, projection: str) -> int:
-        """Return the number of rows."""
-        with self._place.effect(f"{self._name}.count"):
-            return sum(1 for _ in self._views[projection]())
-
-    def page(self, projection: str, buckets: int, after: str | None, limit: int) -> Any:
-        """Digest one page: {"after", "rows", "buckets": [[bucket, rows, xor]]}."""
+    def page(self, projection: str, block: int, blocks: int) -> Any:
+        """Digest some blocks: {"end", "buckets", "rows", "xors"}."""
         with self._place.effect(f"{self._name}.page"):
-            rows, following = self._page(self._views[projection](), after, limit)
+            view = list(self._views[projection]())
             total: dict[int, list[int]] = {}
-            for row in rows:
-                digest = total.setdefault(bucket(row.key, buckets), [0, 0])
+            for row in view[block : block + blocks]:
+                digest = total.setdefault(bucket(row.key), [0, 0])
                 digest[0] += 1
                 digest[1] ^= row.hash
-            summed = [[number, *digest] for number, digest in total.items()]
-            return {"after": following, "rows": len(rows), "buckets": summed}
+            rows, xors = [of for of, _ in total.values()], [of for _, of in total.values()]
+            return {"end": len(view), "buckets": list(total), "rows": rows, "xors": xors}
 
-    def rows(
-        self, projection: str, buckets: int, wanted: Sequence[int], after: str | None, limit: int
-    ) -> Any:
-        """Return one page of some buckets' rows: {"after", "rows": [[entity, key, hash]]}."""
+    def rows(self, projection: str, block: int, blocks: int, wanted: Sequence[int]) -> Any:
+        """Return some buckets' rows in some blocks: {"end", "rows": [[entity, key, hash]]}."""
         with self._place.effect(f"{self._name}.rows"):
-            chosen = set(wanted)
-            view = self._views[projection]()
-            fitting = [(at, row) for at, row in view if bucket(row.key, buckets) in chosen]
-            rows, following = self._page(fitting, after, limit)
-            return {"after": following, "rows": [[r.entity, r.key, r.hash] for r in rows]}
+            chosen, view = set(wanted), list(self._views[projection]())
+            found = [row for row in view[block : block + blocks] if bucket(row.key) in chosen]
+            return {"end": len(view), "rows": [[r.entity, r.key, r.hash] for r in found]}
 
     def moving(self, kind: str, entities: Sequence[str], age_s: float) -> set[str]:
         """Return those that the outbox still has to announce, or announced lately."""
@@ -67,16 +62,10 @@ class MemoryDigests:
             keys = [key for (of, key), row in rows if of == kind and row.deleted]
             return {name(key): key for key in keys if name(key) in wanted}
 
-    def _page(
-        self, view: Iterable[tuple[str, Row]], after: str | None, limit: int
-    ) -> tuple[list[Row], str | None]:
-        """Return a page by the paging key, whose ties are not parted, and where it ends."""
-        ordered = sorted(view, key=lambda item: item[0])
-        left = [item for item in ordered if after is None or item[0] > after]
-        page = left[:limit]
-        end = page[-1][0] if page else None
-        page += takewhile(lambda item: item[0] == end, islice(left, limit, None))
-        return [row for _, row in page], end if len(page) >= limit else None
+
+def projected(entity: str, key: str, fields: Sequence[object]) -> Row:
+    """Return the row of a key and its fields, of which numbers are written as text."""
+    return canonical_row(entity, key, [_text(field) for field in fields])
 
 
 def canonical_json(value: Any) -> str | None:
@@ -99,3 +88,9 @@ def stamp(at: datetime | None) -> str | None:
 def _number(text: str) -> float | int:
     number = float(text)
     return int(number) if number.is_integer() else number
+
+
+def _text(field: object) -> object:
+    if isinstance(field, bool) or not isinstance(field, int | float | Decimal):
+        return field
+    return str(int(field) if field == int(field) else float(field))

@@ -6,13 +6,15 @@ Kept records lose their person by the ids alone: what SQL takes out of free text
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from shared.events import Ref
 from shared.models import Erasure, Receipt
 from shared.outcomes import Outcome
+from shared.tombstones import BuriedError, askable
 from tests.memory import core_erasing
 from tests.memory.core import MemoryCore, Row
 from tests.memory.place import alias
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from shared.runner import Batch
 
 KEPT_FOR = timedelta(days=3 * 365)
+UNWATCHED = {"sealed": None, "look_again_at": None, "last_look": False}
 NOTHING = {"erased": 0, "held": 0, "originals": 0}
 
 
@@ -36,13 +39,20 @@ class MemoryCoreTombstones:
         with self._core.effect("core_tombstones.buried"):
             return {(r.kind, r.key) for r in refs if alias(r.kind, r.key) in self._core.tombstones}
 
+    @contextmanager
+    def asked_along(self, refs: Sequence[Ref]) -> Generator[None]:
+        """Ask at once: in memory there is no round trip to spare."""
+        if self.buried(askable(refs)):
+            raise BuriedError
+        yield
+
     def reopen(self, uids: Sequence[str]) -> None:
         """Have certified erasures of these patients run once more."""
         with self._core.effect("core_tombstones.reopen"):
             for uid in uids:
                 row = self._core.erasure_rows.get(alias("user", uid))
                 if row and row["state"] == "certified":
-                    row |= {"uid": uid, "state": "ordered", "round": 1}
+                    row |= {"uid": uid, "state": "ordered", "round": 1, **UNWATCHED}
                     _announce(self._core, alias("user", uid))
 
 
@@ -69,6 +79,7 @@ class MemoryCoreErasures:
                     "round": 1,
                     "receipts": {"all": {"state": "held", "code": "legal_hold"}} if held else {},
                     "ordered_at": self._core.clock(),
+                    **UNWATCHED,
                 }
                 _announce(self._core, key)
             if not held:
@@ -115,7 +126,33 @@ class MemoryCoreErasures:
         with self._core.effect("core_erasures.remains"):
             return len(core_erasing.rows_about(self._core, self._core.erasure_rows[erasure]["uid"]))
 
-    def end_round(self, erasure: str, found: int) -> str:
+    def owners(self, refs: Sequence[Ref]) -> dict[tuple[str, str], str]:
+        """Return the erasure of those that belong to erased patients, by kind and key."""
+        with self._core.effect("core_erasures.owners"):
+            known = {(r.kind, r.key): alias(r.kind, r.key) for r in refs}
+            return {at: self._core.tombstones[a] for at, a in known.items()
+                    if a in self._core.tombstones}  # fmt: skip
+
+    def due_looks(self, limit: int) -> list[tuple[str, str]]:
+        """Return certified erasures whose last look is due, each with its sealed uid."""
+        with self._core.effect("core_erasures.due_looks"):
+            return [
+                (key, row["sealed"])
+                for key, row in self._core.erasure_rows.items()
+                if row["sealed"] and row["look_again_at"] <= self._core.clock()
+            ][:limit]
+
+    def look_again(self, erasure: str, uid: str) -> bool:
+        """Have a certified erasure run for the last time."""
+        with self._core.effect("core_erasures.look_again"):
+            row = self._core.erasure_rows[erasure]
+            if erasure != alias("user", uid) or not row["sealed"]:
+                return False
+            row |= {"uid": uid, "state": "ordered", "round": 1, **UNWATCHED, "last_look": True}
+            _announce(self._core, erasure)
+            return True
+
+    def end_round(self, erasure: str, found: int, sealed: str, again_s: float) -> str:
         """Certify if nothing was found, else announce the erasure once more."""
         with self._core.effect("core_erasures.end_round"):
             row = self._core.erasure_rows[erasure]
@@ -125,6 +162,9 @@ class MemoryCoreErasures:
                     _announce(self._core, erasure)
                 else:
                     row |= {"state": "certified", "uid": None}
+                    if not row["last_look"]:
+                        row["sealed"], again = sealed, self._core.clock() + again_s
+                        row["look_again_at"] = again
             return row["state"]
 
     def note(self, batch: Batch, receipts: Sequence[Receipt], outcomes: Sequence[Outcome]) -> None:
@@ -154,6 +194,7 @@ class MemoryCoreErasures:
             by_operator=row["operator"] is not None,
             round=row["round"],
             age_s=self._core.clock() - row["ordered_at"],
+            last_look=row["last_look"],
         )
 
     def _bury(self, erasure: str, entities: Sequence[tuple[str, str]]) -> int:
@@ -246,6 +287,7 @@ def _announce(core: MemoryCore, key: str) -> None:
 def _receipt(before: Row, receipt: Receipt) -> Row:
     erased = before.get("erased", 0) + receipt.erased
     held = max(before.get("held", 0), receipt.held)
-    state = "failed" if receipt.failed else "held" if held else "erased" if erased else "none"
+    state = "failed" if receipt.failed else "erased" if erased else "none"
+    state = "held" if receipt.waits or (held and not receipt.failed) else state
     noted = {"state": state, "erased": erased, "held": held, "code": receipt.failed or receipt.code}
     return {name: value for name, value in noted.items() if value is not None}

@@ -9,11 +9,10 @@ from functools import partial
 from shared import projections
 from shared.document_reading import TYPES
 from shared.models import Document
-from shared.projections import canonical_row
-from tests.memory.digests import MemoryDigests, canonical_json, stamp
+from tests.memory.digests import MemoryDigests, canonical_json, projected, stamp
 from tests.memory.supabase import MemorySupabase, Row
 
-Rows = Iterator[tuple[str, projections.Row]]
+Rows = Iterator[projections.Row]
 
 
 def supabase_digests(supabase: MemorySupabase) -> MemoryDigests:
@@ -27,13 +26,13 @@ def supabase_digests(supabase: MemorySupabase) -> MemoryDigests:
 
 
 def _auth_users(supabase: MemorySupabase) -> Rows:
-    for key, user in supabase.auth_users.items():
+    for user in supabase.auth_users.values():
         app, own = user.app_metadata, user.user_metadata
         uid = app.get("firebase_uid")
         if uid is not None and (user.email or user.phone):
             fields = [app.get("postgres_id"), app.get("role"), user.email, user.phone]
             fields += [own.get(name) for name in ("firebase_uid", "postgres_id", "role", "name")]
-            yield key, canonical_row(uid, uid, fields)
+            yield projected(uid, uid, fields)
 
 
 def _documents(supabase: MemorySupabase) -> Rows:
@@ -46,7 +45,7 @@ def _documents(supabase: MemorySupabase) -> Rows:
                 row["ocr_confidence"], stamp(datetime.fromisoformat(row["created_at"])),
                 row["version"], True,
             ]  # fmt: skip
-            yield key, canonical_row(key, key, fields)
+            yield projected(key, key, fields)
 
 
 def _prescriptions(supabase: MemorySupabase) -> Rows:
@@ -55,7 +54,7 @@ def _prescriptions(supabase: MemorySupabase) -> Rows:
             version = str(row["source_version"] or 0)
             summary = canonical_json(row["structured_json"])
             fields = [row["patient_id"], summary, _is_whole(supabase, row), _shown(row)]
-            yield key, canonical_row(key, version, fields)
+            yield projected(key, version, fields)
 
 
 def _is_whole(supabase: MemorySupabase, document: Row) -> bool:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from importlib import import_module
+from itertools import takewhile
 from typing import Any
+from uuid import UUID
 
 import pytest
 from cloudevents.http import CloudEvent
@@ -11,15 +14,18 @@ from flask.testing import FlaskClient
 
 from functions.erasure.announce_erasure import announce_erasure
 from shared import catalog, clients
+from shared.erasing import look_for_the_last_time
 from shared.errors import PermanentError, TransientError
-from shared.events import Ref
+from shared.events import Ref, encode
 from shared.relay import drain
+from shared.runtime import CORE_FIRST
 from tests.memory import faults
 from tests.memory.clients import MemoryClients
 from tests.memory.place import alias, no_hook
 from tests.steps.conftest import Send
 
 UID, MARK = "uid-of-asha", "planted-marker"
+NAMESPACE = UUID("6ba7b810-9dad-11d1-80b4-00c04fd430c8")
 DOCUMENT = "7c8f4f4e-8c1b-4f4e-9d3c-1d2b3c4d5e6f"
 URL = "https://prescriptions.s3.ap-south-1.amazonaws.com/rx1.pdf"
 STEPS = [
@@ -28,6 +34,7 @@ STEPS = [
     if catalog.load().topics[step.topic or ""]["kind"] not in {"erasure", "any"}
 ]
 KEYS = {"user": UID, "document": DOCUMENT, "prescription": "rx1", "appointment": "a1"}
+FOREIGN_READS = {"supabase_documents.read", "firestore.read"}
 READS = {"core_tombstones.buried", "core_tombstones.reopen", "ledger.record", "ledger.pause"}
 
 
@@ -77,7 +84,7 @@ def _patient(to: MemoryClients) -> None:
 
 @pytest.fixture(autouse=True)
 def _settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ID_NAMESPACE", "6ba7b810-9dad-11d1-80b4-00c04fd430c8")
+    monkeypatch.setenv("ID_NAMESPACE", str(NAMESPACE))
 
 
 def everywhere(to: MemoryClients) -> Iterator[tuple[str, str]]:
@@ -102,6 +109,14 @@ def state(to: MemoryClients) -> str:
     return to.memory_core.erasure_rows[alias("user", UID)]["state"]
 
 
+def days_pass(to: MemoryClients, days: int) -> None:
+    to.bus.waited += days * 86_400
+
+
+def look_again(to: MemoryClients, namespace: UUID = NAMESPACE) -> int:
+    return look_for_the_last_time(to.core_erasures, namespace, 10)
+
+
 def delete_account(to: MemoryClients) -> None:
     to.firebase.delete(UID)
     to.publish([event("user-deleted", UID)])
@@ -120,8 +135,60 @@ def test_a_deleted_account_takes_the_patient_out_of_every_store(to: MemoryClient
         "firebase_auth": "none",
         "core": "erased",
         "backend_s3": "held",
+        "dead_letters": "none",
         "certificate": "none",
+        "queues": "held",
     }
+
+
+def test_when_no_message_of_before_is_left_the_erasure_runs_once_more_and_for_the_last_time(
+    to: MemoryClients,
+) -> None:
+    delete_account(to)
+    assert look_again(to) == 0  # messages may still wait
+    to.firebase.put_document(f"users/{UID}/inbox/late", {"text": MARK})  # no event tells of it
+    to.files.files[f"documents/{UID}/late.jpg"] = MARK.encode()
+    days_pass(to, 8)
+    assert look_again(to) == 1
+    run(to)
+    assert [name for name, _ in everywhere(to)] == []
+    assert (state(to), receipts(to)["queues"]) == ("certified", "none")
+    days_pass(to, 1000)
+    assert look_again(to) == 0
+
+
+def test_whom_a_late_event_names_is_watched_anew(to: MemoryClients) -> None:
+    delete_account(to)
+    days_pass(to, 8)
+    assert look_again(to) == 1
+    run(to)
+    to.publish([event("user-changed", UID)])
+    run(to)
+    assert receipts(to)["queues"] == "held"
+    days_pass(to, 8)
+    assert look_again(to) == 1
+
+
+def test_who_is_erased_is_not_to_be_read_from_the_record_between_the_looks(
+    to: MemoryClients,
+) -> None:
+    delete_account(to)
+    (row,) = to.memory_core.erasure_rows.values()
+    assert UID not in repr(row)
+    assert look_again(to, namespace=UUID(int=7)) == 0
+    days_pass(to, 8)
+    assert look_again(to, namespace=UUID(int=7)) == 0  # another secret opens nothing
+    assert look_again(to) == 1
+
+
+def test_kept_dead_letters_that_name_the_patient_go_and_the_others_stay(to: MemoryClients) -> None:
+    theirs = [event("user-changed", "somebody-else"), event("document-changed", "not-a-uid")]
+    mine = [event("user-changed", UID), event("appointment-changed", "a1")]
+    to.bus.kept = [encode(e)[0] for e in (theirs[0], *mine, theirs[1])] + [b"no event of ours"]
+    delete_account(to)
+    assert to.bus.kept == [*(encode(e)[0] for e in theirs), b"no event of ours"]
+    row = to.memory_core.erasure_rows[alias("user", UID)]
+    assert row["receipts"]["dead_letters"] == {"state": "erased", "erased": 2, "held": 0}
 
 
 def test_visits_that_the_law_wants_kept_stay_without_the_person(to: MemoryClients) -> None:
@@ -152,6 +219,23 @@ def test_no_step_does_anything_for_an_erased_patient(to: MemoryClients, step: An
     assert written.key == alias(kind, KEYS[kind])
     run(to)
     assert list(everywhere(to)) == []
+
+
+@pytest.mark.parametrize("step", STEPS, ids=lambda step: step.name)
+def test_a_step_that_asks_along_with_core_only_reads_before(to: MemoryClients, step: Any) -> None:
+    import_module(step.module)
+    effects: list[str] = []
+    for place in to.places:
+        place.hook = lambda moment, name: effects.append(name) if moment == "before" else None
+
+    to.publish([event(step.topic, KEYS[catalog.load().topics[step.topic]["kind"]])])
+    (delivery,) = [each for each in to.bus.pending if each.function == step.name]
+    effects.clear()
+    to.bus.deliver(to, delivery)
+
+    after = effects[effects.index("core_tombstones.buried") + 1 :]
+    before = takewhile(lambda name: not name.startswith(("core_", "ledger.")), after)
+    assert step.name not in CORE_FIRST or set(before) <= FOREIGN_READS
 
 
 def test_the_living_of_a_batch_go_on_without_the_erased(to: MemoryClients, send: Send) -> None:
@@ -235,6 +319,7 @@ def test_what_cannot_be_erased_is_failed_on_the_receipt_and_not_certified(
         ("firebase", "firestore.commit"),
         ("files", "storage.delete"),
         ("bus", "bus.publish supabase-erased"),
+        ("bus", "dead_letters.erase"),
     ],
 )
 def test_an_outage_anywhere_only_delays_it(

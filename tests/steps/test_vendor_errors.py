@@ -84,6 +84,8 @@ REST: list[tuple[str, int, str, type[SyncError]]] = [
     ("a broken check parks the entity", 400, "23514", PermanentError),
     ("a duplicate key within one batch parks, though it is a 500", 500, "21000", PermanentError),
     ("a value of the wrong form parks the entity", 400, "22P02", PermanentError),
+    ("a vector of the wrong size parks the entity", 400, "22000", PermanentError),
+    ("a row of whom an erasure buried is refused for good", 410, "PT410", PermanentError),
     ("a serialization failure is tried again, though it is a 500", 500, "40001", TransientError),
     ("a deadlock is tried again", 500, "40P01", TransientError),
     ("a statement that ran too long is tried again", 500, "57014", TransientError),
@@ -91,6 +93,8 @@ REST: list[tuple[str, int, str, type[SyncError]]] = [
     ("a database that lost its connection is waited for", 503, "08006", TransientError),
     ("a database without free connections is waited for", 503, "53300", TransientError),
     ("missing rights are our mistake and lose nothing", 403, "42501", TransientError),
+    ("missing rights of a stranger are our mistake too", 401, "42501", TransientError),
+    ("a write that would touch too many rows is our mistake", 400, "PGRST124", TransientError),
     ("a missing table is our mistake and loses nothing", 404, "42P01", TransientError),
     ("a missing function is our mistake and loses nothing", 404, "42883", TransientError),
     ("an exception of our own functions loses nothing", 400, "P0001", TransientError),
@@ -119,7 +123,7 @@ def test_of_supabases_data_api(
     kind: type[SyncError],
 ) -> None:
     body = {"code": code, "message": PLANTED, "details": f"Key=({PLANTED})", "hint": PLANTED}
-    expected = f"supabase_{code.lower()}"
+    expected = "patient_erased" if code == "PT410" else f"supabase_{code.lower()}"
     with supabase(answering(status, body)) as client, becomes(kind, expected, caplog):
         client.call("any", {"p": PLANTED})
 
@@ -167,6 +171,12 @@ AUTH: list[tuple[str, int, str, type[SyncError]]] = [
     ("a key that is not accepted is our mistake", 403, "bad_jwt", TransientError),
     ("a key without rights is our mistake", 403, "not_admin", TransientError),
     ("a user that is gone parks the one", 404, "user_not_found", PermanentError),
+    (
+        "an id that is no UUID is parked, though it is a 404",
+        404,
+        "validation_failed",
+        PermanentError,
+    ),
     ("a used up rate is waited for", 429, "over_request_rate_limit", TransientError),
     ("a request that ran out of time is tried again", 408, "request_timeout", TransientError),
 ]
@@ -247,6 +257,14 @@ def test_of_the_embeddings_provider(
     if status == 429:
         waits = {"embeddings_quota": 3600, "embeddings_rate_limit": 7}
         assert getattr(raised.value, "retry_after", None) == waits[expected]
+
+
+def test_of_an_embeddings_provider_that_is_away_is_waited_for(
+    answering: Answers, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = becomes(TransientError, "embeddings_unreachable", caplog)
+    with embedder(answering(0), monkeypatch) as client, expected:
+        client.embed([PLANTED])
 
 
 @pytest.mark.parametrize("body", [{"data": []}, PLANTED])

@@ -1,23 +1,33 @@
 -- Projections: what must agree between the stores, each row in a canonical text that both sides
 -- write alike, and its digests. A projection is a view sync.projection_NAME with the columns
---   at         the source's own key, by which it is paged; rows of one key are never parted
+--   at         where the row lies, by which it is paged: a table's blocks are read in their order
 --   entity     the entity's key in events
 --   key        what both sides call it
---   canonical  all that must agree, as the text of a JSON array that begins with the key
+--   canonical  all that must agree: the key and fields, parted by E'\x1f', with E'\x1e' for null
 -- The other side of each is in Supabase's migrations, of `users` in shared/projections.py. Buckets
 -- are told by a hash of the key, so that both sides sort a row into the same one.
+--
+-- A row that is moved by an update while pages are read may be seen twice or not at all. Digests only
+-- say where to look; shared/digests.py believes a reading of rows when it agrees with them.
 
--- The first 8 bytes of a SHA-256 as a signed number: the same in Python (shared/projections.py).
--- No `set search_path`: that would keep it from being inlined into the scans.
+-- The first 64 bits of an MD5, against accidents and not against attackers: that a differing bucket
+-- looks alike has a chance of 1 in 2^64. Python and every PostgreSQL have it. These functions have no
+-- `set search_path`, and call nothing less than immutable: either would keep them from being inlined.
 create function sync.hash64(p text) returns bigint
 language sql immutable strict parallel safe as $$
-  select ('x' || pg_catalog.encode(pg_catalog.substr(pg_catalog.sha256(
-    pg_catalog.convert_to(p, 'UTF8')), 1, 8), 'hex'))::bit(64)::bigint
+  select ('x' || pg_catalog.md5(p))::bit(64)::bigint
 $$;
 
-create function sync.bucket(p_key text, p_buckets integer) returns integer
+-- One of 65,536, told by the key alone, so that both sides sort a row into the same one.
+create function sync.bucket(p_key text) returns integer
 language sql immutable strict parallel safe as $$
-  select ((sync.hash64(p_key) & 9223372036854775807) % p_buckets)::integer
+  select ('x' || pg_catalog.md5(p_key))::bit(16)::integer
+$$;
+
+-- A field that may be missing: concat_ws would pass over a null.
+create function sync.given(p text) returns text
+language sql immutable parallel safe as $$
+  select coalesce(p, E'\x1e')
 $$;
 
 -- Structured data as an object: some writers store the JSON text of it. Zeros at the end of a
@@ -47,18 +57,18 @@ create function sync.normal_email(p text) returns text language sql immutable pa
   select nullif(pg_catalog.lower(pg_catalog.btrim(p)), '')
 $$;
 create function sync.normal_phone(p text) returns text language sql immutable parallel safe as $$
-  -- '^\+[1-9][0-9]{6,14}$' without a regular expression, which takes most of a row's comparison
+  -- '^\+[1-9][0-9]{6,14}$' without a regular expression
   select case when pg_catalog.length(p) between 8 and 16
     and pg_catalog.substr(p, 1, 1) = '+' and pg_catalog.substr(p, 2, 1) <> '0'
-    and pg_catalog.translate(pg_catalog.substr(p, 2), '0123456789', '') = '' then p end
+    and pg_catalog.ltrim(pg_catalog.substr(p, 2), '0123456789') = '' then p end
 $$;
 
 -- Core users against Firebase accounts: [uid, e-mail, phone, verified, admitted, has a patient row].
 create view sync.projection_users as
-select u.firebase_uid as at, u.firebase_uid as entity, u.firebase_uid as key,
-       jsonb_build_array(u.firebase_uid, nullif(u.email, ''), nullif(u.phone, ''), u.verified, true,
-         u.role::text <> 'PATIENT' or exists (select from public.patients p where p.user_id = u.id)
-       )::text as canonical
+select u.ctid as at, u.firebase_uid as entity, u.firebase_uid as key,
+       concat_ws(E'\x1f', u.firebase_uid, sync.given(nullif(u.email, '')),
+         sync.given(nullif(u.phone, '')), u.verified, true, u.role::text <> 'PATIENT'
+           or exists (select from public.patients p where p.user_id = u.id)) as canonical
 from public.users u where u.firebase_uid is not null;
 
 -- The name a user's mirror shows: the patient's own, else the doctor's.
@@ -71,16 +81,15 @@ $$;
 
 -- Core users against Supabase auth users; one without contact cannot be mirrored.
 create view sync.projection_auth_users as
-select u.firebase_uid as at, u.firebase_uid as entity, u.firebase_uid as key,
-       jsonb_build_array(u.firebase_uid, u.id, u.role::text, sync.normal_email(u.email),
-         ltrim(sync.normal_phone(u.phone), '+'), u.firebase_uid, u.id, u.role::text,
-         sync.person_name(p.name, d.first_name, d.last_name)
-       )::text as canonical
+select u.ctid as at, u.firebase_uid as entity, u.firebase_uid as key,
+       concat_ws(E'\x1f', u.firebase_uid, u.id, u.role, sync.given(sync.normal_email(u.email)),
+         sync.given(substr(sync.normal_phone(u.phone), 2)), u.firebase_uid, u.id, u.role,
+         sync.given(sync.person_name(p.name, d.first_name, d.last_name))) as canonical
 from public.users u
 left join public.patients p on p.user_id = u.id
 left join public.doctors d on d.user_id = u.id
 where u.firebase_uid is not null
-  and (sync.normal_email(u.email) is not null or sync.normal_phone(u.phone) is not null);
+  and (btrim(u.email) <> '' or sync.normal_phone(u.phone) is not null);
 
 -- What a medication says: all but what is the patient's own, its start and its reminders.
 create function sync.medication_digest(p jsonb) returns bigint
@@ -92,16 +101,16 @@ $$;
 -- Core documents against uploads: their content, the version that was stored, and whether the
 -- medications are those that were read then, word for word.
 create view sync.projection_documents as
-select d.id as at, d.id as entity, d.id as key,
-       jsonb_build_array(d.id, u.firebase_uid, d.type::text, d.file_url, d.text,
-         sync.canonical_json(d.structured_json), d.ocr_confidence,
-         to_char(d.created_at, 'YYYY-MM-DD HH24:MI:SS.MS'), coalesce(l.source_version, 0),
+select d.ctid as at, d.id as entity, d.id as key,
+       concat_ws(E'\x1f', d.id, sync.given(u.firebase_uid), d.type, sync.given(d.file_url),
+         sync.given(d.text), sync.given(sync.canonical_json(d.structured_json)),
+         sync.given(d.ocr_confidence::text), to_char(d.created_at, 'YYYY-MM-DD HH24:MI:SS.MS'),
+         coalesce(l.source_version, 0),
          array(select row (m.id, sync.medication_digest(to_jsonb(m)), m.patient_id = d.patient_id)::text
                from public.medications m where m.document_id = d.id order by m.id)
            = array(select row (r.medication_id, r.digest, true)::text
                    from sync.medication_readings r
-                   where r.document_id = d.id order by r.medication_id)
-       )::text as canonical
+                   where r.document_id = d.id order by r.medication_id)) as canonical
 from public.documents d
 left join public.patients p on p.id = d.patient_id
 left join public.users u on u.id = p.user_id
@@ -111,9 +120,10 @@ left join sync.ledger l on l.kind = 'document' and l.key = d.id and l.step = 'st
 -- have; but it carries the version of core that it shows, which one sequence gives and cannot tie.
 -- Its text and file are made in Python: the step that writes them notes their digest.
 create view sync.projection_prescriptions as
-select r.id as at, r.id as entity, coalesce(o.version, 0)::text as key,
-       jsonb_build_array(coalesce(o.version, 0)::text, u.firebase_uid,
-         coalesce(sync.canonical_json(r.summary_json), '{}'), true, l.digest)::text as canonical
+select r.ctid as at, r.id as entity, coalesce(o.version, 0)::text as key,
+       concat_ws(E'\x1f', coalesce(o.version, 0), u.firebase_uid,
+         coalesce(sync.canonical_json(r.summary_json), '{}'), true,
+         sync.given(l.digest::text)) as canonical
 from public.prescriptions r
 join public.appointments a on a.id = r.appointment_id
 join public.patients p on p.id = a.patient_id
@@ -123,68 +133,58 @@ left join sync.ledger l
   on l.kind = 'prescription' and l.key = r.id and l.step = 'mirror_prescription'
 where u.firebase_uid is not null;
 
--- The type of a projection's paging column, so that its index is used.
-create function sync.at_type(p_view text) returns text
+-- The table in whose blocks a projection's rows lie.
+create function sync.projected_table(p_projection text) returns regclass
 language sql stable set search_path = '' as $$
-  select format_type(a.atttypid, a.atttypmod) from pg_catalog.pg_attribute a
-  where a.attrelid = to_regclass(format('sync.%I', p_view)) and a.attname = 'at'
+  select case p_projection
+    when 'users' then 'public.users'::regclass
+    when 'auth_users' then 'public.users'
+    when 'documents' then 'public.documents'
+    when 'prescriptions' then 'public.prescriptions'
+    when 'appointments' then 'public.appointments'
+    when 'profiles' then 'sync.profile_readings'
+    when 'doctors' then 'public.doctors'
+  end
 $$;
 
-create function sync.digest_count(p_projection text) returns bigint
-language plpgsql stable set search_path = '' as $$
+-- Some blocks of a projection's table, digested: {end, buckets, rows, xors}, the latter three in
+-- parallel; `end` is the table's size in blocks. The groups are hashed: the planner takes a key to
+-- have a bucket of its own and would sort all rows instead.
+create function sync.digest_page(p_projection text, p_block bigint, p_blocks bigint)
+returns json language plpgsql stable
+set search_path = '' set work_mem = '32MB' set enable_sort = off as $$
 declare
-  n bigint;
-begin
-  execute format('select count(*) from sync.%I', 'projection_' || p_projection) into n;
-  return n;
-end $$;
-
--- One page of a projection, digested: {after, rows, buckets: [[bucket, rows, xor of hashes]]}.
--- `after` is null at the end.
-create function sync.digest_page(
-  p_projection text, p_buckets integer, p_after text, p_limit integer
-) returns jsonb language plpgsql stable set search_path = '' as $$
-declare
-  source constant text := 'projection_' || p_projection;
-  answer jsonb;
+  answer json;
 begin
   execute format(
-    'with page as ('
-    '  select at, key, canonical from sync.%1$I where $2 is null or at > $2::%2$s'
-    '  order by at fetch first ($3) rows with ties'
-    '), summed as ('
-    '  select sync.bucket(key, $1) as bucket, count(*) as rows, bit_xor(sync.hash64(canonical)) as x'
-    '  from page group by 1'
-    ') select jsonb_build_object('
-    '    ''after'', case when (select count(*) from page) >= $3'
-    '             then (select at::text from page order by at desc limit 1) end,'
-    '    ''rows'', (select count(*) from page),'
-    '    ''buckets'', coalesce((select jsonb_agg(jsonb_build_array(bucket, rows, x)) from summed), ''[]''))',
-    source, sync.at_type(source))
-  into answer using p_buckets, p_after, p_limit;
+    'with digested as ('
+    '  select sync.bucket(key) as bucket, count(*) as rows, bit_xor(sync.hash64(canonical)) as x'
+    '  from sync.%I where at >= $1 and at < $2 group by 1'
+    ') select json_build_object('
+    '    ''end'', pg_relation_size($3) / current_setting(''block_size'')::integer,'
+    '    ''buckets'', coalesce(array_agg(bucket), ''{}''), ''rows'', coalesce(array_agg(rows), ''{}''),'
+    '    ''xors'', coalesce(array_agg(x), ''{}'')) from digested',
+    'projection_' || p_projection)
+  into answer using format('(%s,0)', p_block)::tid, format('(%s,0)', p_block + p_blocks)::tid,
+    sync.projected_table(p_projection);
   return answer;
 end $$;
 
--- The rows of some buckets, by page: {after, rows: [[entity, key, hash]]}.
+-- The rows of some buckets in some blocks: {end, rows: [[entity, key, hash]]}.
 create function sync.digest_rows(
-  p_projection text, p_buckets integer, p_wanted integer[], p_after text, p_limit integer
-) returns jsonb language plpgsql stable set search_path = '' as $$
+  p_projection text, p_block bigint, p_blocks bigint, p_wanted integer[]
+) returns json language plpgsql stable set search_path = '' as $$
 declare
-  source constant text := 'projection_' || p_projection;
-  answer jsonb;
+  answer json;
 begin
   execute format(
-    'with page as ('
-    '  select at, entity, key, canonical from sync.%1$I'
-    '  where ($3 is null or at > $3::%2$s) and sync.bucket(key, $1) = any ($2)'
-    '  order by at fetch first ($4) rows with ties'
-    ') select jsonb_build_object('
-    '    ''after'', case when (select count(*) from page) >= $4'
-    '             then (select at::text from page order by at desc limit 1) end,'
-    '    ''rows'', coalesce((select jsonb_agg(jsonb_build_array(entity, key, sync.hash64(canonical)))'
-    '                      from page), ''[]''))',
-    source, sync.at_type(source))
-  into answer using p_buckets, p_wanted, p_after, p_limit;
+    'select json_build_object('
+    '  ''end'', pg_relation_size($4) / current_setting(''block_size'')::integer,'
+    '  ''rows'', coalesce(json_agg(json_build_array(entity, key, sync.hash64(canonical))), ''[]''))'
+    ' from sync.%I where at >= $1 and at < $2 and sync.bucket(key) = any ($3)',
+    'projection_' || p_projection)
+  into answer using format('(%s,0)', p_block)::tid, format('(%s,0)', p_block + p_blocks)::tid,
+    p_wanted, sync.projected_table(p_projection);
   return answer;
 end $$;
 

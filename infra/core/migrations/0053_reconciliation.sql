@@ -8,7 +8,6 @@ create table sync.reconcile_runs (
   dry_run boolean not null,
   source_rows bigint,
   target_rows bigint,
-  buckets integer,
   differing_buckets integer,
   rows_read bigint,                           -- rows fetched from differing buckets, both sides
   in_flight integer,                          -- differing, but under way: not drift

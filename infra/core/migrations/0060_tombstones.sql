@@ -14,7 +14,8 @@ language sql stable security definer set search_path = '' as $$
 $$;
 
 -- One row per erased patient, under the alias of the uid. The uid itself is there only while the
--- erasure runs. The ids of core stay: they lead to what the law has kept.
+-- erasure runs; between the certificate and the last look it is there sealed, and the key is not in
+-- this database. The ids of core stay: they lead to what the policy keeps.
 create table sync.erasures (
   id text primary key,
   uid text,
@@ -25,7 +26,10 @@ create table sync.erasures (
   round integer not null default 1,
   receipts jsonb not null default '{}',       -- {store: {state, erased, held, code}}: counts, no content
   ordered_at timestamptz not null default now(),
-  certified_at timestamptz
+  certified_at timestamptz,
+  sealed text,
+  look_again_at timestamptz,                  -- when no message of before can be left in any queue
+  last_look boolean not null default false    -- this is that look: none comes after it
 );
 -- Announced like the backend's entities: an order is an outbox row of its own transaction.
 create trigger sync_inserted after insert on sync.erasures referencing new table as changed
@@ -116,7 +120,8 @@ begin
     uid = excluded.uid, user_id = coalesce(excluded.user_id, e.user_id),
     patient_id = coalesce(excluded.patient_id, e.patient_id),
     operator = coalesce(excluded.operator, e.operator), state = excluded.state,
-    round = 1, receipts = excluded.receipts, ordered_at = excluded.ordered_at, certified_at = null
+    round = 1, receipts = excluded.receipts, ordered_at = excluded.ordered_at, certified_at = null,
+    sealed = null, look_again_at = null, last_look = false
     where e.state <> 'ordered';
   if not held then
     perform sync.bury(sync.alias('user', p_uid), (
@@ -133,7 +138,8 @@ declare
   reopened integer;
 begin
   perform set_config('sync.origin', '', true);
-  update sync.erasures e set uid = w.uid, state = 'ordered', round = 1, certified_at = null
+  update sync.erasures e set uid = w.uid, state = 'ordered', round = 1, certified_at = null,
+    sealed = null, look_again_at = null, last_look = false
   from (select distinct unnest(p_uids) as uid) w
   where e.id = sync.alias('user', w.uid) and e.state = 'certified';
   get diagnostics reopened = row_count;

@@ -1,18 +1,18 @@
 -- What of an erased patient core keeps, and the erasing.
 
--- Clinical records that the law wants kept are kept without the person. One row per kind of record; all
--- else is erased. Change the interval to your own law's: a shorter one than the law's, or no row, erases.
+-- Clinical records that the policy keeps are kept without the person. One row per kind of record; all
+-- else is erased. For how long is the operator's to say, for the law of their place: three years is our
+-- default and no legal advice (docs/decisions/0131). A shorter interval, or no row, erases sooner.
 create table sync.erasure_policy (
   record text primary key check (record in ('visit', 'prescription')),
   keep interval not null,                     -- since the visit began
   basis text not null
 );
 insert into sync.erasure_policy values
-  ('visit', '3 years', 'Indian Medical Council (Professional Conduct, Etiquette and Ethics)'
-   ' Regulations 2002, 1.3.1: medical records for 3 years from the commencement of treatment;'
-   ' Digital Personal Data Protection Act 2023, s. 8(7): erase unless the law requires retention'),
-  ('prescription', '3 years', 'the same, and Telemedicine Practice Guidelines 2020: the'
-   ' prescription of a consultation is part of its records');
+  ('visit', '3 years', 'default, to be confirmed for the place: Limitation Act 1963, suits for'
+   ' compensation within three years; Indian Medical Council Regulations 2002, 1.3.1, three years'
+   ' from the commencement of treatment, for indoor patients; no central period for outpatients'),
+  ('prescription', '3 years', 'the same: a prescription is part of the record of its visit');
 
 -- The visits of a patient that must be kept: those that took place, and those with a prescription.
 create function sync.kept_visits(p_patient text) returns table (id text)
@@ -138,8 +138,8 @@ begin
   get diagnostics step = row_count; erased := erased + step;
   update sync.orphan_removals r set key = p_erasure
   where r.key = whom.uid or r.key like '%/' || whom.uid || '/%' or r.key like '%/' || whom.uid;
-  -- Whose contact this patient held may have it now.
-  update sync.conflicts set resolved_at = now(), resolution = 'cleared'
+  -- Whose contact this patient held may have it now: the next look at open conflicts tries it.
+  update sync.conflicts set looked_at = '-infinity'
   where other = whom.user_id and resolved_at is null;
 
   if kept = '{}' then
@@ -192,13 +192,13 @@ language sql stable security definer set search_path = '' as $$
 $$;
 
 -- Note what became of erasures in stores: [{erasure, store, state, erased, held, code}]. Counts add up
--- over repeated runs; the last state that says more than `none` stays.
+-- over repeated runs; `state` is given where the counts do not tell it: failed, or held by time.
 create function sync.note_receipts(p_receipts jsonb) returns integer
 language sql security definer set search_path = '' as $$
   with given as (
     select g.erasure, jsonb_object_agg(g.store, jsonb_strip_nulls(jsonb_build_object(
         'erased', n.erased, 'held', nullif(n.held, 0), 'code', g.code,
-        'state', case when g.state = 'failed' then 'failed' when n.held > 0 then 'held'
+        'state', case when g.state is not null then g.state when n.held > 0 then 'held'
                       when n.erased > 0 then 'erased' else 'none' end))) as receipts
     from jsonb_to_recordset(p_receipts)
       as g(erasure text, store text, state text, erased integer, held integer, code text)
@@ -215,21 +215,45 @@ language sql security definer set search_path = '' as $$
 $$;
 
 -- End a round: certified when nothing was found, else the chain runs once more. The uid goes with the
--- certificate.
-create function sync.end_round(p_erasure text, p_found integer) returns text
+-- certificate; until the last look, in p_again_s seconds, it stays sealed.
+create function sync.end_round(
+  p_erasure text, p_found integer, p_sealed text, p_again_s double precision
+) returns text
 language plpgsql security definer set search_path = '' as $$
 declare
   became text;
 begin
   if p_found > 0 then
     perform set_config('sync.origin', '', true);
+    update sync.erasures e set round = e.round + 1, certified_at = null
+    where e.id = p_erasure and e.state = 'ordered' returning e.state into became;
+    return became;
   end if;
   update sync.erasures e set
-    round = case when p_found > 0 then e.round + 1 else e.round end,
-    state = case when p_found > 0 then e.state else 'certified' end,
-    uid = case when p_found > 0 then e.uid end,
-    certified_at = case when p_found > 0 then null else now() end
-  where e.id = p_erasure and e.state = 'ordered'
-  returning e.state into became;
+    state = 'certified', uid = null, certified_at = now(),
+    sealed = case when not e.last_look then p_sealed end,
+    look_again_at = case when not e.last_look then now() + make_interval(secs => p_again_s) end
+  where e.id = p_erasure and e.state = 'ordered' returning e.state into became;
   return became;
+end $$;
+
+-- Certified erasures whose last look is due.
+create function sync.due_looks(p_limit integer) returns table (erasure text, sealed text)
+language sql stable security definer set search_path = '' as $$
+  select e.id, e.sealed from sync.erasures e
+  where e.state = 'certified' and e.sealed is not null and e.look_again_at <= now()
+  order by e.look_again_at limit p_limit
+$$;
+create index erasures_to_look_into on sync.erasures (look_again_at) where sealed is not null;
+
+-- Have a certified erasure run for the last time. Answers whether it does: not for another's uid.
+create function sync.look_again(p_erasure text, p_uid text) returns boolean
+language plpgsql security definer set search_path = '' as $$
+begin
+  perform set_config('sync.origin', '', true);
+  update sync.erasures e set uid = p_uid, state = 'ordered', round = 1, certified_at = null,
+    sealed = null, look_again_at = null, last_look = true
+  where e.id = p_erasure and e.id = sync.alias('user', p_uid) and e.state = 'certified'
+    and e.sealed is not null;
+  return found;
 end $$;

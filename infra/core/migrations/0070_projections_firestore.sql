@@ -1,15 +1,15 @@
 -- Projections against Firestore; their other side is shared/projected_documents.py.
 
 -- Core appointments against the copies that doctor and patient see: a row for each copy, by its path.
--- The doctor's has the sign-in that may read it, which lies in the document above it. What the law
+-- The doctor's has the sign-in that may read it, which lies in the document above it. What the policy
 -- keeps of an erased patient is shown to nobody.
 create view sync.projection_appointments as
-select a.id as at, a.id as entity, copy.path as key,
-       jsonb_build_array(copy.path, a.doctor_id, a.patient_id, a.clinic_id,
+select a.ctid as at, a.id as entity, copy.path as key,
+       concat_ws(E'\x1f', copy.path, a.doctor_id, a.patient_id, sync.given(a.clinic_id),
          to_char(a.start_ts, 'YYYY-MM-DD HH24:MI:SS.MS'),
-         to_char(a.end_ts, 'YYYY-MM-DD HH24:MI:SS.MS'), a.status::text, a.visit_type::text,
-         a.address, to_char(a.checked_in_at, 'YYYY-MM-DD HH24:MI:SS.MS'),
-         to_char(a.created_at, 'YYYY-MM-DD HH24:MI:SS.MS'), copy.reader)::text as canonical
+         to_char(a.end_ts, 'YYYY-MM-DD HH24:MI:SS.MS'), a.status, a.visit_type,
+         sync.given(a.address), sync.given(to_char(a.checked_in_at, 'YYYY-MM-DD HH24:MI:SS.MS')),
+         to_char(a.created_at, 'YYYY-MM-DD HH24:MI:SS.MS'), sync.given(copy.reader)) as canonical
 from public.appointments a
 join public.doctors d on d.id = a.doctor_id
 join public.users s on s.id = d.user_id
@@ -28,18 +28,19 @@ where not exists (
 -- the others may hold what the backend has filled in. Who is no patient has a profile that core
 -- passes over.
 create view sync.projection_profiles as
-select r.uid as at, r.uid as entity, r.uid as key,
-       jsonb_build_array(r.uid,
-         case when 'name' = any (r.held) then p.name end,
-         case when 'dob' = any (r.held) then to_char(p.dob, 'YYYY-MM-DD') end,
-         case when 'gender' = any (r.held) then p.gender::text end,
-         case when 'allergies' = any (r.held) then p.allergies end,
-         case when 'chronic_conditions' = any (r.held) then p.chronic_conditions end,
-         case when 'emergency_contact' = any (r.held) then p.emergency_contact end,
-         case when 'language' = any (r.held) then u.language end,
-         r.consent_data_use, r.consent_notifications,
-         array_remove(array_remove(r.review_reasons, 'phone_differs'), 'email_differs')
-       )::text as canonical
+select r.ctid as at, r.uid as entity, r.uid as key,
+       concat_ws(E'\x1f', r.uid,
+         sync.given(case when 'name' = any (r.held) then p.name end),
+         sync.given(case when 'dob' = any (r.held) then to_char(p.dob, 'YYYY-MM-DD') end),
+         sync.given(case when 'gender' = any (r.held) then p.gender::text end),
+         sync.given(case when 'allergies' = any (r.held) then p.allergies end),
+         sync.given(case when 'chronic_conditions' = any (r.held) then p.chronic_conditions end),
+         sync.given(case when 'emergency_contact' = any (r.held) then p.emergency_contact end),
+         sync.given(case when 'language' = any (r.held) then u.language end),
+         sync.given(case r.consent_data_use when true then 't' when false then 'f' end),
+         sync.given(case r.consent_notifications when true then 't' when false then 'f' end),
+         array_to_string(array_remove(array_remove(r.review_reasons, 'phone_differs'),
+           'email_differs'), ',')) as canonical
 from sync.profile_readings r
 join public.users u on u.firebase_uid = r.uid and u.role::text = 'PATIENT'
 left join public.patients p on p.user_id = u.id
@@ -47,9 +48,10 @@ where 'profile_deleted' <> all (r.review_reasons);
 
 -- Core doctors against their profiles: the name. Specialties and licence may be core's own.
 create view sync.projection_doctors as
-select l.key as at, l.key as entity, l.key as key,
-       jsonb_build_array(l.key, d.first_name, d.last_name)::text as canonical
-from sync.ledger l
-join public.users u on u.firebase_uid = l.key
-join public.doctors d on d.user_id = u.id
-where l.kind = 'user' and l.step = 'store_doctor' and l.state = 'done';
+select d.ctid as at, u.firebase_uid as entity, u.firebase_uid as key,
+       concat_ws(E'\x1f', u.firebase_uid, sync.given(d.first_name), sync.given(d.last_name))
+         as canonical
+from public.doctors d
+join public.users u on u.id = d.user_id
+join sync.ledger l on l.key = u.firebase_uid
+  and l.kind = 'user' and l.step = 'store_doctor' and l.state = 'done';

@@ -3,7 +3,7 @@ Patients who leave: one deletes the account, one is erased on an operator's orde
 that was ever about them comes again, and all stores are searched for what should be gone.
 
 The search is not the sync's own: every column of every table of both databases, all of Firestore,
-the files, and the accounts.
+the files, the accounts, and the dead letters that Pub/Sub keeps.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any, LiteralString
 
 import httpx
@@ -23,6 +24,7 @@ from psycopg.rows import dict_row
 from infra.local import buckets
 from infra.local.demo.compare_notices import tokens_of
 from infra.local.demo.stores import Row, Stores, accounts, documents_in
+from infra.local.pubsub import KEPT
 from infra.local.toolchain import say
 from shared import catalog
 
@@ -59,6 +61,7 @@ def leave(stack: Mapping[str, Any]) -> list[Leaver]:
         for row in _rows(stack["core_dsn"], _LEAVING)
     ]
     for number, person in enumerate(leavers):
+        give_up(stack, person.uid)
         if number % 2:
             order(stack, person.uid)
         else:
@@ -111,6 +114,24 @@ def await_certificates(stack: Mapping[str, Any], count: int) -> None:
     raise TimeoutError("the erasures were not certified in time")
 
 
+def give_up(stack: Mapping[str, Any], uid: str) -> None:
+    """Dead-letter an event about a patient, as Pub/Sub does with one that always failed."""
+    source = {"CloudPubSubDeadLetterSourceSubscription": "admit-user"}
+    publish(stack, "dead-letter", [{"kind": "user", "key": uid}], source)
+
+
+def publish(
+    stack: Mapping[str, Any],
+    topic: str,
+    refs: Sequence[Mapping[str, str]],
+    attributes: Mapping[str, str] = MappingProxyType({}),
+) -> None:
+    """Publish refs on a topic."""
+    data = base64.b64encode(json.dumps({"refs": refs}).encode()).decode()
+    message = {"data": data, "attributes": dict(attributes)}
+    _bus(stack, f"topics/{topic}:publish", {"messages": [message]})
+
+
 def replay(stack: Mapping[str, Any], leavers: Sequence[Leaver]) -> int:
     """Announce everything about the leavers once more, on every topic; return how many events."""
     sent = 0
@@ -118,10 +139,7 @@ def replay(stack: Mapping[str, Any], leavers: Sequence[Leaver]) -> int:
         keys = [key for person in leavers for kind, key in person.entities if kind == given["kind"]]
         refs = [{"kind": given["kind"], "key": key} for key in keys]
         if refs:
-            data = base64.b64encode(json.dumps({"refs": refs}).encode()).decode()
-            root = f"http://{stack['pubsub_emulator']}/v1/projects/{stack['project_id']}"
-            body = {"messages": [{"data": data}]}
-            httpx.post(f"{root}/topics/{topic}:publish", json=body).raise_for_status()
+            publish(stack, topic, refs)
             sent += len(refs)
     say(f"{sent} late events about them were sent; nothing may come back")
     return sent
@@ -134,6 +152,7 @@ def traces(stack: Mapping[str, Any], person: Leaver) -> list[str]:
         *(f"supabase {table}" for table in _tables_with(stack["supabase_dsn"], person.marks)),
         *(f"firestore {place}" for place in _firestore_with(stack, person.marks)),
         *("storage" for key in _files(stack) if person.uid in key),
+        *("dead letters" for text in _dead_letters(stack) if any(m in text for m in person.marks)),
         *("auth" for a in accounts(stack) if any(m in json.dumps(a) for m in person.marks)),
     ]
 
@@ -164,6 +183,24 @@ def _firestore_with(stack: Mapping[str, Any], marks: Sequence[str]) -> Iterator[
             text = f"{path} {fields}"
             if any(mark in text for mark in marks):
                 yield collection
+
+
+def _dead_letters(stack: Mapping[str, Any]) -> list[str]:
+    """Return what Pub/Sub keeps, and give it back."""
+    kept, found, lent = f"subscriptions/{KEPT}", list[str](), list[str]()
+    while got := _bus(stack, f"{kept}:pull", {"maxMessages": 1000, "returnImmediately": True}):
+        for message in got["receivedMessages"]:
+            found.append(base64.b64decode(message["message"]["data"]).decode(errors="replace"))
+            lent.append(message["ackId"])
+    if lent:
+        body = {"ackIds": lent, "ackDeadlineSeconds": 0}
+        _bus(stack, f"{kept}:modifyAckDeadline", body)
+    return found
+
+
+def _bus(stack: Mapping[str, Any], path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+    root = f"http://{stack['pubsub_emulator']}/v1/projects/{stack['project_id']}"
+    return httpx.post(f"{root}/{path}", json=body, timeout=30).raise_for_status().json()
 
 
 def _files(stack: Mapping[str, Any]) -> list[str]:

@@ -30,7 +30,7 @@ _CORE_MEDICATIONS = """
 select document_id, name, strength, form, frequency, route, duration_days, reminders_enabled
 from medications where document_id is not null
 """
-# What the law keeps of an erased patient is nobody's, and is to be found nowhere else.
+# What the policy keeps of an erased patient is nobody's, and is to be found nowhere else.
 _CORE_PRESCRIPTIONS = """
 select p.id, u.firebase_uid as uid, p.pdf_url, p.summary_json
 from prescriptions p join appointments a on a.id = p.appointment_id

@@ -29,25 +29,28 @@ language sql stable set search_path = '' as $$
   ) from '^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$')
 $$;
 
--- Lease up to p_limit unsent rows for p_lease_s seconds under the caller's token.
+-- Lease up to p_limit unsent rows for p_lease_s seconds under the caller's token. Neither this nor
+-- settling waits for the disk: what a crash of the database takes back is announced once more.
 create function public.claim_outbox(p_token uuid, p_limit integer, p_lease_s integer)
 returns table (kind text, key text, version bigint, traceparent text)
 language sql security definer set search_path = '' as $$
+  select set_config('synchronous_commit', 'off', true);
   with due as (
-    select o.kind, o.key from sync.outbox o
+    select o.ctid as place from sync.outbox o
     where o.sent_at is null and (o.lease_until is null or o.lease_until < now())
     order by o.changed_at limit p_limit for update skip locked
   )
   update sync.outbox o
   set lease_until = now() + make_interval(secs => p_lease_s), lease_token = p_token,
       attempts = o.attempts + 1
-  from due where o.kind = due.kind and o.key = due.key
+  from due where o.ctid = due.place
   returning o.kind, o.key, o.version, o.traceparent
 $$;
 
 -- Mark as sent what the token still holds at the version that was announced.
 create function public.settle_outbox(p_token uuid, p_sent jsonb)
 returns integer language sql security definer set search_path = '' as $$
+  select set_config('synchronous_commit', 'off', true);
   with settled as (
     update sync.outbox o
     set sent_at = now(), lease_until = null, lease_token = null, attempts = 0

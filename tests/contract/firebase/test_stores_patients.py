@@ -75,6 +75,7 @@ def test_an_account_is_deleted_once_and_one_that_is_gone_is_none(
     if kind == "emulator":
         accounts = request.getfixturevalue("sdk")
     accounts.create(UID, "leaver@example.com")
+    accounts.create(UID, "leaver@example.com")  # it is there: left alone
     accounts.create(OTHER, "leaver2@example.com")
     assert [accounts.delete(UID), accounts.delete(UID), accounts.delete("nobody")] == [1, 0, 0]
     assert set(accounts.read([UID, OTHER])) == {OTHER}
