@@ -15,8 +15,9 @@ from shared.stores.core_profiles import COLUMNS
 from tests.memory.core import MemoryCore
 from tests.memory.core_appointments import MemoryCoreAppointments, MemoryCorePapers
 from tests.memory.core_documents import MemoryCoreDocuments
+from tests.memory.core_findings import MemoryCoreFindings
 from tests.memory.core_notifications import MemoryCoreNotifications
-from tests.memory.core_pdf_copies import MemoryCorePdfCopies
+from tests.memory.core_pdf_copies import MemoryCoreLinks, MemoryCorePdfCopies
 from tests.memory.core_profiles import MemoryCoreDoctors, MemoryCoreProfiles
 from tests.memory.core_replays import MemoryCoreReplays
 from tests.memory.core_stores import (
@@ -26,6 +27,7 @@ from tests.memory.core_stores import (
     MemoryLedger,
 )
 from tests.memory.core_users import MemoryCoreUsers
+from tests.memory.erasures import MemoryCoreErasures, MemoryCoreTombstones
 
 Standing = tuple[str, int, int, int, str | None]
 TRACE = f"00-{'ab' * 16}-{'cd' * 8}-01"
@@ -59,6 +61,11 @@ class MemoryCoreWorld:
         self.ledger: Any = MemoryLedger(core)
         self.outbox: Any = MemoryCoreOutbox(core)
         self.repairs = self.outbox
+        self.links: Any = MemoryCoreLinks(core)
+        self.tombstones: Any = MemoryCoreTombstones(core)
+        self.erasures: Any = MemoryCoreErasures(core)
+        self.holds = self.erasures
+        self.findings: Any = MemoryCoreFindings(core)
         self.replays: Any = MemoryCoreReplays(core)
         self._later_s = 0.0
         core.clock = lambda: time.monotonic() + 1e6 + self._later_s

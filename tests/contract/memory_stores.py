@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Callable
 from copy import deepcopy
@@ -27,7 +28,7 @@ class MemoryStores(MemoryClients):
 
     def _tick(self) -> float:
         self._now += _TICK_S
-        return self._now
+        return self._now + time.monotonic()  # as comparisons measure how long they take
 
     def run(self, without: str = "") -> None:
         """Relay the outboxes, but the named place's, and deliver until all is quiet."""

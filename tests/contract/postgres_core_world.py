@@ -15,6 +15,9 @@ from shared.stores.core_appointments import CoreAppointments
 from shared.stores.core_conflicts import CoreConflicts
 from shared.stores.core_doctors import CoreDoctors
 from shared.stores.core_documents import CoreDocuments
+from shared.stores.core_erasures import CoreErasures
+from shared.stores.core_findings import CoreFindings
+from shared.stores.core_links import CoreLinks
 from shared.stores.core_notifications import CoreNotifications
 from shared.stores.core_outbox import CoreOutbox
 from shared.stores.core_papers import CorePapers
@@ -22,6 +25,7 @@ from shared.stores.core_pdf_copies import CorePdfCopies
 from shared.stores.core_prescriptions import CorePrescriptions
 from shared.stores.core_profiles import CoreProfiles
 from shared.stores.core_replays import CoreReplays
+from shared.stores.core_tombstones import CoreTombstones
 from shared.stores.core_users import CoreUsers
 from shared.stores.ledger import Ledger
 from tests.contract.memory_core_world import MemoryCoreWorld, Standing
@@ -70,6 +74,11 @@ class PostgresCoreWorld(PostgresBackend):
         self.ledger: Any = Ledger(people)
         self.outbox: Any = CoreOutbox(acting(core, "relay"))
         self.repairs: Any = CoreOutbox(acting(core, "repair"))
+        self.links: Any = CoreLinks(papers)
+        self.tombstones: Any = CoreTombstones(people)
+        self.erasures: Any = CoreErasures(acting(core, "erasure"))
+        self.holds: Any = CoreErasures(acting(core, "operator"))
+        self.findings: Any = CoreFindings(acting(core, "operator"))
         self.replays: Any = CoreReplays(acting(core, "repair"))
         super().__init__(sql)
 

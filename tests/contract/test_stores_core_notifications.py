@@ -230,3 +230,17 @@ def test_a_documents_version_is_that_of_the_upload_it_was_written_from(at_core: 
     changed = at_core.papers.documents([D1])[D1]
     assert first.digest == same.digest != changed.digest
     assert (same.version, changed.version) == (4, 5)
+
+
+def test_a_link_is_taken_out_of_what_was_told_of_a_deleted_entity_and_the_record_stays(
+    at_core: CoreWorld,
+) -> None:
+    [claimed] = claim(at_core)
+    settle(at_core, claimed, "sent")
+    at_core.links.remove("appointment", ["a2"])
+    at_core.links.remove("prescription", ["a1"])
+    [before] = at_core.notices().values()
+    assert before["metadata"]["id"] == "a1"
+    at_core.links.remove("appointment", ["a1", "unknown"])
+    [after] = at_core.notices().values()
+    assert after["metadata"] == {"kind": "appointment"}

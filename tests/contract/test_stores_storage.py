@@ -6,59 +6,25 @@ import hashlib
 import subprocess
 import sys
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
-from infra.local import buckets
 from infra.local.loopback import LoopbackServer, Request, Response
 from infra.local.processes import base_environment, free_port
-from infra.local.supervisor import Supervisor
 from shared.errors import PermanentError, SyncError, TransientError
 from shared.pdf_stream import PART, PdfMissingError, PdfStream
 from shared.stores.pdf_sources import PdfSources
 from shared.stores.storage import Storage
+from tests.contract.s3 import PATH, PDF, SOURCE, TARGET, URL, Endpoints, endpoints_running
 from tests.contract.serving import serving
 from tests.databases import REPOSITORY
-
-SOURCE, TARGET = "prescriptions", "documents"
-URL, PATH = f"s3://{SOURCE}/rx1.pdf", f"{TARGET}/u1/prescriptions/rx1.pdf"
-PDF = b"%PDF-1.4 made up"
-
-
-@dataclass(frozen=True)
-class Endpoints:
-    """Both ends, and a client of each as its owner has one."""
-
-    settings: dict[str, str]
-    aws: Any
-    storage: Any
 
 
 @pytest.fixture(scope="module", name="endpoints")
 def _endpoints() -> Generator[Endpoints]:
-    ports = {"aws_s3": free_port(), "storage_s3": free_port()}
-    urls = {name: f"http://127.0.0.1:{port}" for name, port in ports.items()}
-    with Supervisor() as supervisor:
-        supervisor.start(
-            buckets.process("aws_s3", ports["aws_s3"], supervisor.logs, SOURCE),
-            buckets.process("storage_s3", ports["storage_s3"], supervisor.logs, TARGET),
-        )
-        yield Endpoints(
-            settings={
-                "AWS_S3_URL": urls["aws_s3"],
-                "AWS_ACCESS_KEY_ID": "key",
-                "AWS_SECRET_ACCESS_KEY": "secret",
-                "AWS_REGION": buckets.REGION,
-                "PDF_BUCKETS": SOURCE,
-                "SUPABASE_S3_URL": urls["storage_s3"],
-                "SUPABASE_S3_KEY": "key",
-                "SUPABASE_S3_SECRET": "secret",
-            },
-            aws=buckets.connect(urls["aws_s3"]),
-            storage=buckets.connect(urls["storage_s3"]),
-        )
+    with endpoints_running() as endpoints:
+        yield endpoints
 
 
 @pytest.fixture(autouse=True)

@@ -196,6 +196,14 @@ class MemoryCore(Place):
             for key in [k for k, row in rows.items() if row["document_id"] == document_id]:
                 del rows[key]
 
+    def unlink(self, kind: str, keys: Sequence[str]) -> None:
+        """Take references out of what patients were told: `sync.unlink_notifications`."""
+        self.unlinked |= {(kind, key) for key in keys}
+        for row in self.notification_rows.values():
+            about = row["metadata"]
+            if about["kind"] == kind and about.get("id") in keys:
+                del about["id"]
+
     def user_by_uid(self, uid: str) -> Row | None:
         """Return the user of a Firebase uid."""
         rows = self.user_rows.values()

@@ -44,7 +44,7 @@ class MemoryCoreDocuments:
             fresh = [outcome for outcome in outcomes if self._is_fresh(batch, outcome.ref)]
             for outcome in fresh:
                 self._core.drop_document(outcome.ref.key)
-                self._core.unlinked.add(("document", outcome.ref.key))
+                self._core.unlink("document", [outcome.ref.key])
             self._core.record(batch.step, batch.traceparent, fresh)
             return outcomes
 

@@ -57,6 +57,6 @@ class MemoryCoreLinks:
         self._core = core
 
     def remove(self, kind: str, keys: Sequence[str]) -> None:
-        """Take note of what was unlinked."""
+        """Take the reference to deleted entities out of what patients were told of them."""
         with self._core.effect("core_links.remove"):
-            self._core.unlinked |= {(kind, key) for key in keys}
+            self._core.unlink(kind, keys)

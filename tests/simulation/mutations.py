@@ -22,7 +22,7 @@ from tests.memory.core_stores import MemoryLedger
 from tests.memory.place import Outbox
 
 if TYPE_CHECKING:
-    pass
+    from shared.stores.core_findings import Finding, Standing
 
 
 @dataclass(frozen=True)
@@ -140,6 +140,15 @@ def _acknowledge_waiting(self: Runner, event: Event) -> list[Outcome]:
     return result
 
 
+def _report_only(found: Finding, known: Standing) -> Finding:
+    """The reconciler reports what it finds, and has nothing announced again."""
+    return found
+
+
+def _forget_overdue(**_: object) -> dict[str, int]:
+    return {"overdue": 0}
+
+
 MUTATIONS = {
     "publish before write": Mutation(("shared.runner:Runner.run",), _publish_before_write),
     "acknowledge on unknown error": Mutation(
@@ -174,6 +183,10 @@ MUTATIONS = {
     ),
     "a revoked prescription is told all the same": Mutation(
         ("tests.memory.core_appointments:is_revoked",), _never
+    ),
+    "the reconciler repairs nothing": Mutation(("shared.reconciling:_judged",), _report_only),
+    "what never came is not sent again": Mutation(
+        ("functions.upkeep.retry_failed:send_overdue",), _forget_overdue
     ),
     "what must wait is acknowledged with the rest": Mutation(
         ("shared.runner:Runner.run",), _acknowledge_waiting

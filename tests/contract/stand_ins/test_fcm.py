@@ -14,6 +14,7 @@ from infra.local.processes import free_port
 from shared import firebase_app
 from shared.push import Messaging, Push, Receipt
 from tests.contract.launcher import Launcher
+from tests.memory.messaging import MemoryMessaging
 
 TYPE = "type.googleapis.com/"
 FCM_ERROR = f"{TYPE}google.firebase.fcm.v1.FcmError"
@@ -82,21 +83,55 @@ def test_a_push_says_nothing_and_carries_its_id_alone(fcm: Endpoint, messaging: 
     assert fcm.shown() == {"t1": {"n1": shown}}
 
 
-def test_the_same_push_again_replaces_itself_on_the_device(
-    fcm: Endpoint, messaging: Messaging
-) -> None:
+class InMemory:
+    """Devices in memory."""
+
+    def __init__(self) -> None:
+        self.messaging: Any = MemoryMessaging()
+
+    def unregister(self, token: str) -> None:
+        self.messaging.answers[token] = [Receipt("dead", "fcm_unregistered")]
+
+    def times(self) -> dict[str, dict[str, int]]:
+        return self.messaging.shown
+
+
+class AtTheService:
+    """Devices behind the service, in the words of InMemory."""
+
+    def __init__(self, fcm: Endpoint, messaging: Messaging) -> None:
+        self.messaging: Any = messaging
+        self._fcm = fcm
+
+    def unregister(self, token: str) -> None:
+        self._fcm.token(token, "unregistered")
+
+    def times(self) -> dict[str, dict[str, int]]:
+        shown = self._fcm.shown().items()
+        return {token: {tag: one["times"] for tag, one in tags.items()} for token, tags in shown}
+
+
+Devices = InMemory | AtTheService
+
+
+@pytest.fixture(name="devices", params=["memory", "sdk"])
+def _devices(request: pytest.FixtureRequest) -> Devices:
+    if request.param == "memory":
+        return InMemory()
+    return AtTheService(request.getfixturevalue("fcm"), request.getfixturevalue("messaging"))
+
+
+def test_the_same_push_again_replaces_itself_on_the_device(devices: Devices) -> None:
     for _ in range(3):
-        messaging.send([Push("n1", "t1"), Push("n2", "t1")])
-    assert {tag: shown["times"] for tag, shown in fcm.shown()["t1"].items()} == {"n1": 3, "n2": 3}
+        devices.messaging.send([Push("n1", "t1"), Push("n2", "t1")])
+    assert devices.times() == {"t1": {"n1": 3, "n2": 3}}
 
 
-def test_more_pushes_than_are_sent_at_once_are_answered_in_order(
-    fcm: Endpoint, messaging: Messaging
-) -> None:
-    fcm.token("t107", "unregistered")
-    receipts = messaging.send([Push("n1", f"t{number}") for number in range(230)])
+def test_more_pushes_than_are_sent_at_once_are_answered_in_order(devices: Devices) -> None:
+    devices.unregister("t107")
+    receipts = devices.messaging.send([Push("n1", f"t{number}") for number in range(230)])
     assert [r.fate for r in receipts] == ["taken"] * 107 + ["dead"] + ["taken"] * 122
-    assert len(fcm.shown()) == 229
+    assert len(devices.times()) == 229
 
 
 @pytest.mark.parametrize(

@@ -44,12 +44,13 @@ def _findings(world: World) -> Iterator[Finding]:
             continue  # an order is refused, too
         if row is None or row["state"] != "certified":
             # Not an erased patient yet, and in the end there must be a reason.
-            # One that core never knew, and that left nothing anywhere, has nothing to erase.
+            # One that core never knew, and that left nothing but in the findings of a run, which
+            # are purged with the run, has nothing to erase.
             lost = ("deletion", uid) in world.unannounced
             if row is not None:
                 at = ("erasure", alias("user", uid))
                 yield Finding(at, "deleted, and not erased", steps=_STEPS)
-            elif not lost or any(_left(world, uid)):
+            elif not lost or set(_left(world, uid)) - {"in core's findings"}:
                 at = ("user", uid)
                 yield Finding(at, "deleted, and not erased", steps=("bury_user",), excused=lost)
             continue

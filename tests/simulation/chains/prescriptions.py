@@ -103,11 +103,15 @@ def _revoked(world: World) -> dict[str, float]:
 
 
 def patient_of(world: World, number: int) -> str | None:
-    """Return the user id of a patient whom core knows, with or without sign-in."""
+    """
+    Return the user id of a patient whom core knows, with or without sign-in. Nobody treats what is
+    kept of an erased one, which has neither sign-in nor contact.
+    """
     core = world.to.memory_core
     user = core.user_by_uid(uid_of(world, number))
     user = user or core.user_rows.get(f"walk-in-{number}")
-    return user["id"] if user and user["id"] in core.patient_rows else None
+    known = user and (user["firebase_uid"] or user["phone"]) and user["id"] in core.patient_rows
+    return user["id"] if user and known else None
 
 
 def _columns(world: World, key: str, value: int) -> Row:

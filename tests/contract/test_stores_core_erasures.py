@@ -1,0 +1,88 @@
+"""Orders of erasure and tombstones, in memory and in PostgreSQL."""
+
+from __future__ import annotations
+
+import pytest
+
+from shared.events import Ref
+from tests.contract.postgres_core_world import CoreWorld
+
+REFS = [Ref("user", "u1"), Ref("prescription", "rx"), Ref("user", "u2"), Ref("document", "d1")]
+
+
+@pytest.fixture(autouse=True)
+def _patients(at_core: CoreWorld) -> None:
+    for number in (1, 2):
+        at_core.put_user(f"id{number}", firebase_uid=f"u{number}")
+        at_core.put_patient(f"id{number}", f"p{number}")
+    at_core.put_prescription("rx", "id1")
+
+
+def announced(at_core: CoreWorld) -> set[tuple[str, str]]:
+    """Take what the outbox holds for announced; return the erasures among it."""
+    token = "11111111-1111-4111-8111-111111111111"
+    claimed = at_core.outbox.claim(token, 100, 60)
+    at_core.outbox.settle(token, claimed)
+    return {(ref.kind, ref.key) for ref in claimed if ref.kind == "erasure"}
+
+
+def test_an_order_buries_all_that_core_knows_of_the_patient_and_is_announced(
+    at_core: CoreWorld,
+) -> None:
+    key, state = at_core.erasures.order("u1", "asha")
+    assert state == "ordered"
+    assert at_core.tombstones.buried(REFS) == {("user", "u1"), ("prescription", "rx")}
+    assert announced(at_core) == {("erasure", key)}
+    assert at_core.erasures.order("u1", "asha") == (key, "ordered")
+    found = at_core.erasures.read([key, "unknown"])
+    assert {k: (e.uid, e.by_operator, e.round) for k, e in found.items()} == {key: ("u1", True, 1)}
+
+
+def test_what_turns_up_later_is_buried_too(at_core: CoreWorld) -> None:
+    key, _ = at_core.erasures.order("u1", None)
+    at_core.erasures.bury(key, [Ref("document", "d1")])
+    assert ("document", "d1") in at_core.tombstones.buried(REFS)
+
+
+def test_only_patients_are_erased(at_core: CoreWorld) -> None:
+    at_core.put_user("id2", role="DOCTOR")
+    assert at_core.erasures.order("u2", "asha") == (None, "refused")
+    assert at_core.tombstones.buried(REFS) == set()
+
+
+def test_under_legal_hold_an_order_is_noted_and_nothing_is_buried(at_core: CoreWorld) -> None:
+    at_core.holds.hold("u1", "case 17", "asha")
+    key, state = at_core.erasures.order("u1", "asha")
+    assert state == "held"
+    assert at_core.tombstones.buried(REFS) == set()
+    assert at_core.erasures.read([key]) == {}
+    assert at_core.holds.release("u1")
+    assert not at_core.holds.release("u1")
+    assert at_core.erasures.order("u1", "asha") == (key, "ordered")
+
+
+def test_an_erasure_ends_when_a_round_finds_nothing_and_else_is_announced_again(
+    at_core: CoreWorld,
+) -> None:
+    key, _ = at_core.erasures.order("u1", "asha")
+    announced(at_core)
+    assert at_core.erasures.end_round(key, 3) == "ordered"
+    assert announced(at_core) == {("erasure", key)}
+    assert at_core.erasures.read([key])[key].round == 2
+    at_core.erasures.erase(key)
+    assert at_core.user("u1") is None
+    assert at_core.erasures.end_round(key, 0) == "certified"
+    assert at_core.erasures.read([key]) == {}
+    assert at_core.holds.find("u1")["state"] == "certified"
+
+
+def test_what_comes_back_opens_a_certified_erasure_once_more(at_core: CoreWorld) -> None:
+    key, _ = at_core.erasures.order("u1", "asha")
+    at_core.erasures.erase(key)
+    at_core.erasures.end_round(key, 0)
+    announced(at_core)
+    at_core.tombstones.reopen(["u1", "u2"])
+    assert announced(at_core) == {("erasure", key)}
+    assert at_core.erasures.read([key])[key].uid == "u1"
+    at_core.tombstones.reopen(["u1"])
+    assert announced(at_core) == set()
