@@ -2,8 +2,8 @@
 What the flows cost, by list prices: `python -m infra.cost`, explained in docs/cost.md.
 
 From the catalog (which steps a flow passes; their processors, memory, concurrency), durations that
-`make bench` measured, and the prices of shared/prices.py. Databases are paid by the hour and are
-not in it.
+`make bench` measured, and the prices of shared/repair/prices.py. Databases are paid by the hour and
+are not in it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from shared import catalog, prices
+from shared import catalog
+from shared.repair import prices
 
 LOG_LINE = 400 * prices.LOG_BYTE  # a line of ours has some 400 bytes with its envelope
 OWN = 0  # as many deliveries at once as the catalog gives each function

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from shared import log, tracing
+from shared import log
 from shared.errors import PermanentError
 from shared.events import Event, Ref, flaw
+from shared.observability import tracing
 
 if TYPE_CHECKING:
     from shared.runner import Publish

@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
 
-    from shared.embeddings import Embedder
+    from shared.access.limits import Limit
     from shared.events import Event
-    from shared.limits import Limit
+    from shared.notices.push import Messaging
     from shared.publisher import Publisher
-    from shared.push import Messaging
+    from shared.search.embeddings import Embedder
     from shared.stores.accounts import Accounts
     from shared.stores.core import CoreDatabase
     from shared.stores.core_appointments import CoreAppointments
@@ -74,7 +74,7 @@ class Clients:
     def limits(self) -> dict[str, Limit]:
         """How often one caller may call, by public function."""
         from shared import catalog
-        from shared.limits import Limit
+        from shared.access.limits import Limit
 
         return {
             function.name: Limit(function.limits["requests_per_s"], self.now)
@@ -118,7 +118,7 @@ class Clients:
 
     @cached_property
     def messaging(self) -> Messaging:
-        from shared.push import Messaging
+        from shared.notices.push import Messaging
 
         return Messaging()
 
@@ -310,7 +310,7 @@ class Clients:
 
     @cached_property
     def embedder(self) -> Embedder:
-        from shared.embeddings import Embedder
+        from shared.search.embeddings import Embedder
 
         return Embedder()
 

@@ -22,8 +22,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from shared import clients, log, runtime, signed_in, tracing, webhook
+from shared import clients, log, runtime
+from shared.access import signed_in, webhook
 from shared.errors import PermanentError, RequestError, SyncError, TransientError
+from shared.observability import tracing
 from shared.outcomes import unknown_code
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ import logging
 import sys
 from typing import Any
 
-from shared import tracing
+from shared.observability import tracing
 from shared.settings import optional, required
 
 FIELDS = frozenset(

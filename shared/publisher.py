@@ -16,9 +16,10 @@ from urllib.parse import quote
 
 import grpc
 
-from shared import settings, tracing
+from shared import settings
 from shared.errors import TransientError
 from shared.events import Event, encode
+from shared.observability import tracing
 from shared.protobuf import field
 
 if TYPE_CHECKING:

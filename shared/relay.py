@@ -15,8 +15,9 @@ from dataclasses import replace
 from typing import Protocol
 from uuid import uuid4
 
-from shared import catalog, log, settings, tracing
+from shared import catalog, log, settings
 from shared.events import Event, Ref, events, flaw, traceparent
+from shared.observability import tracing
 from shared.outcomes import Outcome
 from shared.runner import Batch, Publish, Record
 

@@ -14,19 +14,12 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from shared import (
-    caller,
-    catalog,
-    clients,
-    limits,
-    log,
-    pauses,
-    tombstones,
-    tracing,
-    transport,
-)
+from shared import catalog, clients, log, pauses, transport
+from shared.access import caller, limits
+from shared.erasure import tombstones
 from shared.errors import PermanentError, RequestError, TransientError, where
 from shared.events import Event, Ref, decode
+from shared.observability import tracing
 from shared.outcomes import Outcome, Outcomes, unknown_code
 from shared.replies import Reply
 from shared.runner import Batch, RefusedError, Runner

@@ -41,7 +41,7 @@ OVERDUE_S             optional: what was sent to a step and has not come is sent
 RECONCILE_LISTED_S    optional: seconds between comparisons that list Firestore, default 21600
 CONFLICT_REST_S       optional: seconds until an open conflict is looked into again, default 21600
 CANARY_TRAVEL_S       optional: seconds the canary has for every chain, default 120
-OTEL_EXPORTER_OTLP_ENDPOINT  optional: where spans and metrics go (shared/telemetry_export.py)
+OTEL_EXPORTER_OTLP_ENDPOINT  optional: where spans and metrics go (observability)
 CORE_POOL_SIZE        optional: connections per instance, default 4 (the catalog's concurrency)
 """
 

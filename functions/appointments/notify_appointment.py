@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from shared import settings
 from shared.models import Appointment, News
-from shared.notifying import Inboxes, Messaging, Notifications, notify
+from shared.notices.notifying import Inboxes, Messaging, Notifications, notify
 from shared.outcomes import Outcome, Outcomes, gone
 from shared.runtime import core_first, step
 

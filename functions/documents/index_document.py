@@ -16,13 +16,13 @@ import json
 from typing import TYPE_CHECKING, Any, cast
 
 from shared import settings
-from shared.document_reading import TYPES
-from shared.embedding import Embedder
 from shared.errors import SyncError
 from shared.events import Ref
-from shared.indexing import Became, Documents, index
 from shared.outcomes import Outcome, Outcomes, done, failed, gone
+from shared.papers.document_reading import TYPES
 from shared.runtime import step
+from shared.search.embedding import Embedder
+from shared.search.indexing import Became, Documents, index
 
 if TYPE_CHECKING:
     from uuid import UUID

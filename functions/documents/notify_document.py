@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING, Protocol
 
 from shared import settings
 from shared.models import Paper
-from shared.notifying import Inboxes, Messaging, Notifications, notify
+from shared.notices.notifying import Inboxes, Messaging, Notifications, notify
+from shared.notices.paper_news import news_of, untold, withdrawn
 from shared.outcomes import Outcomes
-from shared.paper_news import news_of, untold, withdrawn
 from shared.runtime import core_first, step
 
 if TYPE_CHECKING:

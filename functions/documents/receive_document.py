@@ -13,7 +13,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from shared import catalog, settings, webhook
+from shared import catalog, settings
+from shared.access import webhook
 from shared.relay import drain
 from shared.runtime import endpoint
 

@@ -17,12 +17,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from shared import settings
-from shared.document_files import Files, Removals, delete_files
-from shared.document_reading import store_form
 from shared.errors import PermanentError
 from shared.events import Ref
 from shared.models import Document, StoredDocument
 from shared.outcomes import Outcome, Outcomes, failed, gone
+from shared.papers.document_files import Files, Removals, delete_files
+from shared.papers.document_reading import store_form
 from shared.runtime import core_first, step
 
 if TYPE_CHECKING:

@@ -18,8 +18,9 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from shared import catalog, ids, sealing, settings
-from shared.erasing import Erasures, each
+from shared import catalog, ids, settings
+from shared.erasure import sealing
+from shared.erasure.erasing import Erasures, each
 from shared.errors import PermanentError, TransientError
 from shared.models import Account, Erasure, Receipt
 from shared.outcomes import Outcomes

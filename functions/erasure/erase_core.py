@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Protocol
 
-from shared.erasing import Erasures, each
+from shared.erasure.erasing import Erasures, each
 from shared.models import Erasure, Receipt
 from shared.outcomes import Outcomes
 from shared.runtime import step

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from shared.erasing import Erasures, each
+from shared.erasure.erasing import Erasures, each
 from shared.models import Appointment, Erasure, Receipt
 from shared.outcomes import Outcomes
 from shared.runtime import step

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from shared import ids, settings
-from shared.erasing import Erasures, each
+from shared.erasure.erasing import Erasures, each
 from shared.events import Ref
 from shared.models import Erasure, Receipt
 from shared.outcomes import Outcomes

@@ -16,8 +16,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, cast
 
-from shared import log, webhook
-from shared.erasing import order, read_order
+from shared import log
+from shared.access import webhook
+from shared.erasure.erasing import order, read_order
 from shared.errors import RequestError
 from shared.runtime import endpoint
 

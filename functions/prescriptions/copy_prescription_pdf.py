@@ -21,7 +21,7 @@ from shared import ids, settings
 from shared.events import Ref
 from shared.models import PdfCopy, Prescription
 from shared.outcomes import Outcome, Outcomes
-from shared.pdf_copying import Files, Result, Sources, Work, bring_up_to_date
+from shared.papers.pdf_copying import Files, Result, Sources, Work, bring_up_to_date
 from shared.recheck import Ledger, until_still
 from shared.runtime import core_first, step
 

@@ -17,13 +17,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from shared import ids, settings
-from shared.embedding import Embedder
 from shared.errors import SyncError, TransientError
 from shared.events import Ref
-from shared.indexing import Became, Documents, index
 from shared.models import Prescription
 from shared.outcomes import Outcome, Outcomes, done, failed, gone
 from shared.runtime import core_first, step
+from shared.search.embedding import Embedder
+from shared.search.indexing import Became, Documents, index
 
 if TYPE_CHECKING:
     from uuid import UUID

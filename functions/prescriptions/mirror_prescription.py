@@ -21,9 +21,9 @@ from shared import ids, settings
 from shared.events import Ref
 from shared.models import Document, Prescription
 from shared.outcomes import Outcome, Outcomes, done, gone
-from shared.prescription_text import readable
-from shared.projections import mirror_digest
+from shared.papers.prescription_text import readable
 from shared.recheck import Ledger, until_still
+from shared.repair.projections import mirror_digest
 from shared.runtime import core_first, step
 
 if TYPE_CHECKING:

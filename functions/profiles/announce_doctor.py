@@ -12,8 +12,8 @@ from __future__ import annotations
 
 from shared import clients
 from shared.announcing import announce
-from shared.doctor_reading import is_profile
 from shared.firebase_triggers import Written, on_document_written
+from shared.people.doctor_reading import is_profile
 
 
 @on_document_written("doctors")

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Protocol
 from shared import ids, settings
 from shared.models import Profile
 from shared.outcomes import Outcome, Outcomes, unversioned
-from shared.profile_reading import day_of, read_profile
+from shared.people.profile_reading import day_of, read_profile
 from shared.runtime import core_first, step
 
 if TYPE_CHECKING:

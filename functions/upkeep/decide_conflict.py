@@ -15,9 +15,10 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, cast
 
-from shared import log, webhook
-from shared.conflicts import decide, read_decision
+from shared import log
+from shared.access import webhook
 from shared.errors import RequestError
+from shared.people.conflicts import decide, read_decision
 from shared.runtime import endpoint
 
 if TYPE_CHECKING:

@@ -13,10 +13,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from shared import page
-from shared.routes import dispatch
 from shared.runtime import endpoint
-from shared.status_routes import PATIENT_ROUTES
+from shared.status import page
+from shared.status.routes import dispatch
+from shared.status.status_routes import PATIENT_ROUTES
 
 if TYPE_CHECKING:
     from flask import Request

@@ -14,9 +14,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from shared.announcement_routes import ROUTES
-from shared.routes import dispatch
 from shared.runtime import endpoint
+from shared.status.announcement_routes import ROUTES
+from shared.status.routes import dispatch
 
 if TYPE_CHECKING:
     from flask import Request

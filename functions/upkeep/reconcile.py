@@ -15,11 +15,12 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from shared import log, settings, wishes
+from shared import log, settings
 from shared.errors import RequestError
-from shared.projections import PROJECTIONS
-from shared.reconciliations import reconciliation
+from shared.repair.projections import PROJECTIONS
+from shared.repair.reconciliations import reconciliation
 from shared.runtime import endpoint
+from shared.status import wishes
 
 if TYPE_CHECKING:
     from flask import Request

@@ -14,12 +14,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from shared import log, wishes
-from shared.conflicts import read_operator
+from shared import log
 from shared.errors import RequestError
-from shared.orphans import OrphanError, remove
-from shared.projections import PROJECTIONS
+from shared.people.conflicts import read_operator
+from shared.repair.orphans import OrphanError, remove
+from shared.repair.projections import PROJECTIONS
 from shared.runtime import endpoint
+from shared.status import wishes
 
 if TYPE_CHECKING:
     from flask import Request

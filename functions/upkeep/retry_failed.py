@@ -23,13 +23,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from shared import settings, wishes
-from shared.conflict_sweep import look_again
-from shared.erasing import look_for_the_last_time
+from shared import settings
+from shared.erasure.erasing import look_for_the_last_time
 from shared.errors import RequestError
-from shared.replaying import send_overdue
-from shared.retrying import retry
+from shared.people.conflict_sweep import look_again
+from shared.repair.replaying import send_overdue
+from shared.repair.retrying import retry
 from shared.runtime import endpoint
+from shared.status import wishes
 
 if TYPE_CHECKING:
     from flask import Request

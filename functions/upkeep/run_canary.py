@@ -14,10 +14,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from shared import ids, log, settings, tracing
-from shared.canary import DOCTOR_UID, UID, email
-from shared.canary_ways import stalled, watches
+from shared import ids, log, settings
 from shared.events import Event, Ref
+from shared.observability import tracing
+from shared.repair.canary import DOCTOR_UID, UID, email
+from shared.repair.canary_ways import stalled, watches
 from shared.runtime import endpoint
 from shared.stores.firestore import Write, path
 

@@ -23,9 +23,9 @@ from shared.errors import ContendedError, PermanentError
 from shared.events import Ref
 from shared.models import AuthUser, CoreUser
 from shared.outcomes import Outcome, Outcomes, failed, gone
+from shared.people.user_mirroring import Difference, compare
 from shared.recheck import Ledger, until_still
 from shared.runtime import core_first, step
-from shared.user_mirroring import Difference, compare
 
 if TYPE_CHECKING:
     from uuid import UUID

@@ -28,8 +28,8 @@ from rich.console import Console, RenderableType
 
 from infra.migrate import MigrationError
 from shared.errors import RequestError, SettingMissingError, SyncError
-from shared.orphans import OrphanError
-from shared.remedies import find
+from shared.repair.orphans import OrphanError
+from shared.status.remedies import find
 
 DONE, WAITS, USAGE, BUDGET, UNREACHABLE, UNKNOWN, INTERRUPTED = 0, 1, 2, 3, 4, 5, 130
 

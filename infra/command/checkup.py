@@ -16,10 +16,11 @@ import psycopg
 from infra import migrate
 from infra.command import target
 from infra.command.answers import WrongError
-from shared import catalog, settings, webhook
-from shared.canary import UID
+from shared import catalog, settings
+from shared.access import webhook
 from shared.clients import Clients
 from shared.errors import SettingMissingError
+from shared.repair.canary import UID
 from shared.stores.core_status import CoreStatus
 from shared.stores.supabase_status import SupabaseStatus
 

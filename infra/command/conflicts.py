@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from infra.command.answers import DONE, WAITS, Answer
-from shared import conflicts as deciding
 from shared.clients import Clients
+from shared.people import conflicts as deciding
 
 Number = Annotated[int, typer.Argument(metavar="CONFLICT", help="Its number in the list.")]
 Made = Annotated[

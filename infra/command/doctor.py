@@ -9,7 +9,7 @@ from infra.command.answers import DONE, WAITS, Answer
 from infra.command.checkup import Finding
 from shared.clients import Clients
 from shared.errors import SyncError
-from shared.remedies import find
+from shared.status.remedies import find
 
 _COLOURS = {"ok": "green", "unknown": "yellow", "wrong": "red"}
 

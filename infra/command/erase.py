@@ -10,8 +10,8 @@ from rich.console import Console
 
 from infra.command.answers import DONE, USAGE, WAITS, Answer, WrongError
 from shared.clients import Clients
-from shared.erasing import order, read_order
-from shared.patient_entities import entities_of
+from shared.erasure.erasing import order, read_order
+from shared.repair.patient_entities import entities_of
 
 Uid = Annotated[str, typer.Argument(metavar="UID", help="The patient's Firebase uid.")]
 

@@ -8,8 +8,8 @@ import typer
 from rich.table import Table
 
 from infra.command.answers import DONE, UNKNOWN, USAGE, WAITS, Answer, WrongError
-from shared import lineage as lines
 from shared.clients import Clients
+from shared.status import lineage as lines
 
 WHAT = (*lines.ENTITIES, *lines.DERIVED)
 What = Annotated[str, typer.Argument(metavar="WHAT", help=f"One of {', '.join(WHAT)}.")]

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from infra.command.answers import DONE, USAGE, WAITS, Answer, WrongError
 from shared.clients import Clients
-from shared.status import STATES, stuck
+from shared.status.status import STATES, stuck
 
 Text = str | None
 State = Annotated[

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from infra.command.answers import DONE, UNKNOWN, WAITS, Answer, WrongError
 from shared.clients import Clients
-from shared.patient_status import patient_status
+from shared.status.patient_status import patient_status
 
 Id = Annotated[str, typer.Argument(metavar="ID", help="Firebase uid, or core user or patient id.")]
 

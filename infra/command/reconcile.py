@@ -10,11 +10,11 @@ import typer
 
 from infra.command.answers import DONE, USAGE, WAITS, Answer, WrongError
 from shared.clients import Clients
-from shared.conflicts import read_operator
-from shared.orphans import remove
-from shared.projections import PROJECTIONS
-from shared.reconciliations import reconciliation
-from shared.reconciling import GRACE_S
+from shared.people.conflicts import read_operator
+from shared.repair.orphans import remove
+from shared.repair.projections import PROJECTIONS
+from shared.repair.reconciliations import reconciliation
+from shared.repair.reconciling import GRACE_S
 
 _SHOWN = 20
 

@@ -10,9 +10,9 @@ from rich.progress import Progress
 
 from infra.command.answers import BUDGET, DONE, USAGE, Answer, WrongError
 from shared.clients import Clients
-from shared.patient_entities import entities_of
-from shared.prices import NOTED, Quote
-from shared.resyncing import Kind, estimate, kinds, resync, resync_some
+from shared.repair.patient_entities import entities_of
+from shared.repair.prices import NOTED, Quote
+from shared.repair.resyncing import Kind, estimate, kinds, resync, resync_some
 
 Name = Annotated[str, typer.Argument(metavar="KIND", help=f"One of {', '.join(sorted(kinds()))}.")]
 

@@ -8,8 +8,8 @@ import typer
 
 from infra.command.answers import DONE, USAGE, WAITS, Answer, WrongError
 from shared.clients import Clients
-from shared.patient_entities import entities_of
-from shared.replaying import replay
+from shared.repair.patient_entities import entities_of
+from shared.repair.replaying import replay
 from shared.stores.core_replays import CoreReplays, Filter
 
 Text = str | None

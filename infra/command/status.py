@@ -7,8 +7,8 @@ from rich.table import Table
 
 from infra.command.answers import DONE, WAITS, Answer
 from shared.clients import Clients
-from shared.standing import Status
-from shared.status import overall
+from shared.status.standing import Status
+from shared.status.status import overall
 
 _COLOURS = {"healthy": "green", "degraded": "yellow", "unhealthy": "red"}
 

@@ -14,7 +14,7 @@ from rich.live import Live
 from infra.command.answers import DONE, WAITS, Answer, plain
 from infra.command.status import view
 from shared.clients import Clients
-from shared.status import overall
+from shared.status.status import overall
 
 Every = Annotated[float, typer.Option(min=0.1, help="Seconds between two looks.")]
 Looks = Annotated[int | None, typer.Option(min=1, help="End after so many looks.")]

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from firebase_admin import auth, exceptions
 
-from shared import contacts, firebase_app, tracing
+from shared import firebase_app
 from shared.errors import PermanentError, TransientError
 from shared.models import Account
+from shared.observability import tracing
+from shared.people import contacts
 
 if TYPE_CHECKING:
     from collections.abc import Generator

@@ -16,7 +16,9 @@ from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 from psycopg_pool import ConnectionPool
 
-from shared import settings, tombstones, tracing
+from shared import settings
+from shared.erasure import tombstones
+from shared.erasure.tombstones import ERASED, BuriedError
 from shared.errors import (
     ContendedError,
     PermanentError,
@@ -25,7 +27,7 @@ from shared.errors import (
     unreadable,
 )
 from shared.events import Ref
-from shared.tombstones import ERASED, BuriedError
+from shared.observability import tracing
 
 if TYPE_CHECKING:
     from collections.abc import Generator

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from psycopg.types.json import Jsonb
 
 if TYPE_CHECKING:
-    from shared.canary_ways import Watch
+    from shared.repair.canary_ways import Watch
     from shared.stores.core import CoreDatabase
 
 # How each step stands since the last touch, by the journal: on the traces that the way's first

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from psycopg.types.json import Jsonb
 
 if TYPE_CHECKING:
-    from shared.projections import Projection
+    from shared.repair.projections import Projection
     from shared.stores.core import CoreDatabase
 
 _BEGIN = """

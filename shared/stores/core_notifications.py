@@ -13,7 +13,7 @@ from shared.outcomes import Outcome
 from shared.stores.ledger import parameters
 
 if TYPE_CHECKING:
-    from shared.notifying import Delivery
+    from shared.notices.notifying import Delivery
     from shared.runner import Batch
     from shared.stores.core import CoreDatabase, Row
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from shared.models import Paper
-from shared.revocation import is_revoked, summary_of
+from shared.papers.revocation import is_revoked, summary_of
 from shared.stores.core_appointments import in_utc
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from shared.models import Prescription
-from shared.revocation import is_revoked, summary_of
+from shared.papers.revocation import is_revoked, summary_of
 
 if TYPE_CHECKING:
     from shared.stores.core import CoreDatabase, Row

@@ -6,9 +6,9 @@ from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from shared.erasure.tombstones import asking_along
 from shared.events import Ref
 from shared.stores.core import BURIED, asked
-from shared.tombstones import asking_along
 
 if TYPE_CHECKING:
     from shared.stores.core import CoreDatabase

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg.types.json import Jsonb
 
-from shared import contacts
 from shared.events import Ref
 from shared.models import Account, CoreUser
 from shared.outcomes import Conflict, Outcome
+from shared.people import contacts
 from shared.stores.ledger import context
 
 if TYPE_CHECKING:

@@ -13,9 +13,10 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
-from shared import settings, tracing
+from shared import settings
 from shared.errors import PermanentError, TransientError
 from shared.events import Ref, decode
+from shared.observability import tracing
 
 KEPT = "dead-letter-kept"
 _AT_ONCE = 1000  # messages of a pull, and ids of an acknowledgement

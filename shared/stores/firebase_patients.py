@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from shared.doctor_reading import is_profile
+from shared.people.doctor_reading import is_profile
 from shared.stores.firestore import MAX_WRITES, Write, path
 
 if TYPE_CHECKING:

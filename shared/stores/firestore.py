@@ -19,8 +19,9 @@ from google.api_core import exceptions
 from google.cloud.firestore import DELETE_FIELD
 from google.cloud.firestore_v1.field_path import FieldPath
 
-from shared import firebase_app, tracing
+from shared import firebase_app
 from shared.errors import ContendedError, PermanentError, TransientError
+from shared.observability import tracing
 
 if TYPE_CHECKING:
     from collections.abc import Generator

@@ -8,8 +8,8 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from shared import settings
-from shared.pdf_stream import PdfMissingError, PdfStream
-from shared.pdf_urls import S3Place, locate
+from shared.papers.pdf_stream import PdfMissingError, PdfStream
+from shared.papers.pdf_urls import S3Place, locate
 from shared.stores.s3 import ObjectMissingError, ObjectUnchangedError, client, ours, translated
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
-from shared import doctor_reading, profile_reading
+from shared.people import doctor_reading, profile_reading
 from shared.stores.firestore import Snapshot, path
 
 

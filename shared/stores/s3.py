@@ -11,8 +11,8 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from shared import tracing
 from shared.errors import PermanentError, TransientError
+from shared.observability import tracing
 
 if TYPE_CHECKING:
     from collections.abc import Generator

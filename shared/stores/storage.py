@@ -16,7 +16,7 @@ from typing import Any
 
 from shared import settings
 from shared.errors import SyncError, TransientError
-from shared.pdf_stream import PART, PdfStream
+from shared.papers.pdf_stream import PART, PdfStream
 from shared.stores.s3 import ObjectMissingError, client, translated
 
 _TYPE = "application/pdf"

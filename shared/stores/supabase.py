@@ -19,7 +19,8 @@ import httpx
 from postgrest import SyncPostgrestClient
 from postgrest.exceptions import APIError
 
-from shared import settings, tracing
+from shared import settings
+from shared.erasure.tombstones import ERASED
 from shared.errors import (
     ContendedError,
     PermanentError,
@@ -27,7 +28,7 @@ from shared.errors import (
     TransientError,
     unreadable,
 )
-from shared.tombstones import ERASED
+from shared.observability import tracing
 
 if TYPE_CHECKING:
     from collections.abc import Generator

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from shared.foreign_chunks import ForeignChunk
 from shared.models import Chunk, Document, RemovedFile
+from shared.search.foreign_chunks import ForeignChunk
 
 if TYPE_CHECKING:
     from shared.stores.supabase import Supabase

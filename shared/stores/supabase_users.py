@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from shared import contacts
 from shared.models import AuthUser
+from shared.people import contacts
 
 if TYPE_CHECKING:
     from shared.stores.supabase import Supabase

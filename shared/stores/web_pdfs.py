@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING
 
 import httpx
 
-from shared import tracing
 from shared.errors import PermanentError, SyncError, TransientError
-from shared.pdf_stream import PdfMissingError, PdfStream
-from shared.pdf_urls import WebPlace
+from shared.observability import tracing
+from shared.papers.pdf_stream import PdfMissingError, PdfStream
+from shared.papers.pdf_urls import WebPlace
 
 if TYPE_CHECKING:
     from collections.abc import Generator

@@ -11,7 +11,8 @@ import psycopg
 from google.events.cloud.firestore import Document, DocumentEventData
 
 from infra.local.stack import PROJECT, Stack
-from shared import catalog, webhook
+from shared import catalog
+from shared.access import webhook
 from shared.catalog import Function
 from shared.events import Ref
 from tests.bench.deliveries import push_body

@@ -10,9 +10,9 @@ import httpx
 from infra.local.embeddings.reading import MAX_REQUEST_TOKENS
 from infra.local.embeddings.server import Embeddings
 from infra.local.embeddings.token_bucket import TokenBucket
-from shared.embedding import embed_all
-from shared.embeddings import Embedder
-from shared.indexing import index
+from shared.search.embedding import embed_all
+from shared.search.embeddings import Embedder
+from shared.search.indexing import index
 from shared.stores.supabase_documents import SupabaseDocuments
 from tests.bench.content import put_documents
 from tests.bench.prescribing import medicine

@@ -12,7 +12,7 @@ from typing import LiteralString
 from psycopg import Copy
 
 from shared.clients import Clients
-from shared.reconciliations import reconciliation
+from shared.repair.reconciliations import reconciliation
 from tests.bench.content import silently
 from tests.bench.deliveries import Quiet
 from tests.bench.measure import in_turns

@@ -18,7 +18,7 @@ import psycopg
 from psycopg.types.json import Jsonb
 from supabase import create_client
 
-from shared.document_reading import store_form
+from shared.papers.document_reading import store_form
 from shared.stores.core_documents import utc
 from shared.stores.supabase_documents import SupabaseDocuments
 from tests.bench.world import NAMESPACE, Stores

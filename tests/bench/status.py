@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import LiteralString
 
-from shared import status
 from shared.clients import Clients
-from shared.patient_status import patient_status
+from shared.status import status
+from shared.status.patient_status import patient_status
 from tests.bench.content import put_documents, put_patients, silently
 from tests.bench.deliveries import Quiet
 from tests.bench.measure import Spread, in_turns

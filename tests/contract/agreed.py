@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shared.projections import PROJECTIONS
+from shared.repair.projections import PROJECTIONS
 from tests.contract.drifts import DOC, MEDICINE, PROFILE
 from tests.contract.memory_stores import Stores
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from shared import catalog
-from shared.digests import Table
-from shared.reconciliations import reconciliation
 from shared.relay import drain
+from shared.repair.digests import Table
+from shared.repair.reconciliations import reconciliation
 
 if TYPE_CHECKING:
     from shared.clients import Clients

@@ -11,7 +11,7 @@ from typing import Any, LiteralString
 import psycopg
 from psycopg.types.json import Jsonb
 
-from shared.foreign_chunks import ForeignChunk
+from shared.search.foreign_chunks import ForeignChunk
 from shared.stores.supabase import Supabase
 from shared.stores.supabase_documents import SupabaseDocuments
 from shared.stores.supabase_outbox import SupabaseOutbox

@@ -11,9 +11,9 @@ from uuid import UUID
 
 import psycopg
 
-from shared.document_reading import store_form
 from shared.events import Ref
 from shared.models import Document
+from shared.papers.document_reading import store_form
 from shared.stores.core import CoreDatabase
 from shared.stores.core_documents import CoreDocuments
 from tests.conftest import NAMESPACE

@@ -8,10 +8,10 @@ import pytest
 
 from functions.upkeep.run_canary import patrol
 from shared import catalog
-from shared.canary import DOCTOR_UID, PREFIX, UID, is_canary
-from shared.canary_ways import stalled, watches
 from shared.events import Event, Ref, new_traceparent
-from shared.resyncing import kinds
+from shared.repair.canary import DOCTOR_UID, PREFIX, UID, is_canary
+from shared.repair.canary_ways import stalled, watches
+from shared.repair.resyncing import kinds
 from shared.stores.core import CoreDatabase
 from shared.stores.supabase import Supabase
 from tests.contract.real_stores import RealStores, Sql

@@ -8,11 +8,11 @@ import pytest
 
 from functions.upkeep.run_canary import patrol
 from shared import catalog
-from shared.canary import DOCTOR_UID, UID
-from shared.canary_ways import watches
 from shared.events import Event, Ref, new_traceparent
 from shared.relay import drain
-from shared.resyncing import kinds
+from shared.repair.canary import DOCTOR_UID, UID
+from shared.repair.canary_ways import watches
+from shared.repair.resyncing import kinds
 from tests.memory.clients import MemoryClients
 
 

@@ -18,8 +18,8 @@ import pytest
 from infra.local.embeddings.server import Embeddings
 from infra.local.embeddings.token_bucket import TokenBucket
 from shared import catalog
-from shared.embeddings import Embedder
 from shared.events import Ref, events, new_traceparent
+from shared.search.embeddings import Embedder
 from tests.contract.serving import served
 from tests.memory.bus import Delivery
 from tests.memory.clients import MemoryClients

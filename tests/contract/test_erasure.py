@@ -13,12 +13,12 @@ import psycopg.sql
 import pytest
 
 from shared import settings
-from shared.conflict_sweep import look_again
-from shared.erasing import look_for_the_last_time
+from shared.erasure.erasing import look_for_the_last_time
 from shared.errors import PermanentError
 from shared.events import Event, Ref, new_traceparent
 from shared.models import Account, Receipt
 from shared.outcomes import Outcome
+from shared.people.conflict_sweep import look_again
 from shared.stores.core import CoreDatabase
 from shared.stores.supabase import Supabase
 from tests.contract.memory_core_world import batch

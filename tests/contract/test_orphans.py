@@ -9,8 +9,8 @@ import pytest
 from flask.testing import FlaskClient
 
 from shared import clients
-from shared.orphans import OrphanError, remove
-from shared.projections import PROJECTIONS
+from shared.repair.orphans import OrphanError, remove
+from shared.repair.projections import PROJECTIONS
 from tests.contract.agreed import NAMES, drift
 from tests.contract.drifts import DOC, copies_of, mirror
 from tests.contract.memory_stores import Stores

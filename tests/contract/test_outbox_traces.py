@@ -8,8 +8,8 @@ import httpx
 import psycopg
 import pytest
 
-from shared import tracing
 from shared.events import new_traceparent
+from shared.observability import tracing
 from shared.stores.core import CoreDatabase
 from shared.stores.core_outbox import CoreOutbox
 from shared.stores.supabase import Supabase

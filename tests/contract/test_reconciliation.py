@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import pytest
 
-from shared.reconciliations import reconciliation
+from shared.repair.reconciliations import reconciliation
 from shared.stores.core_findings import Finding
 from tests.contract.agreed import NAMES, drift
 from tests.contract.drifts import DAMAGE, DOC

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from psycopg.sql import SQL, Identifier
 
-from shared.digests import Table
-from shared.document_reading import TYPES
-from shared.projections import BUCKETS, PROJECTIONS, bucket, hash64
+from shared.papers.document_reading import TYPES
+from shared.repair.digests import Table
+from shared.repair.projections import BUCKETS, PROJECTIONS, bucket, hash64
 from shared.stores.core import CoreDatabase
 from shared.stores.core_digests import CoreDigests
 from shared.stores.shown_appointments import copies
@@ -44,7 +44,7 @@ def test_100_differences_among_20000_are_found_by_reading_few_rows(to: RealStore
 def test_more_differences_than_one_run_looks_into_are_left_to_the_next(
     to: RealStores, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("shared.reconciling._MOST_ROWS", 50)
+    monkeypatch.setattr("shared.repair.reconciling._MOST_ROWS", 50)
     for number in range(200):
         to.firebase.sign_up(f"u{number}")
     report, found = to.reconcile("users")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.remedies import EXACT, FAMILIES, find, remedy
+from shared.status.remedies import EXACT, FAMILIES, find, remedy
 
 REPOSITORY = Path(__file__).parents[2]
 RAISED = {"TransientError", "PermanentError", "ContendedError"}

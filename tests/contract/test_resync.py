@@ -9,8 +9,8 @@ import pytest
 
 from infra.command.resync import allowed, describe
 from shared import catalog
-from shared.prices import quote
-from shared.resyncing import estimate, kinds, resync, resync_some
+from shared.repair.prices import quote
+from shared.repair.resyncing import estimate, kinds, resync, resync_some
 from shared.stores.core import CoreDatabase
 from shared.stores.supabase import Supabase
 from tests.contract.real_stores import RealStores, Sql

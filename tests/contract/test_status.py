@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 
 from shared import catalog
-from shared.lineage import lineage, trace
-from shared.patient_status import patient_status
-from shared.standing import Status
-from shared.status import overall, stuck
+from shared.status.lineage import lineage, trace
+from shared.status.patient_status import patient_status
+from shared.status.standing import Status
+from shared.status.status import overall, stuck
+from shared.status.visibility import visibility
 from shared.stores.core import CoreDatabase
 from shared.stores.supabase import Supabase
-from shared.visibility import visibility
 from tests.contract.real_stores import RealStores, Sql
 
 DOCUMENT = "3f2b8a54-0c5c-4d0b-9a53-7a4a2f5f0001"

@@ -26,7 +26,8 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from infra.local.host import REPOSITORY
-from shared import clients, webhook
+from shared import clients
+from shared.access import webhook
 from shared.stores.core import CoreDatabase
 from shared.stores.supabase import Supabase
 from tests.contract.real_stores import RealStores, Sql
@@ -167,7 +168,7 @@ def test_a_change_that_arrives_while_the_app_waits_is_told_at_once(
     def meanwhile(_seconds: float) -> None:
         to.run()
 
-    monkeypatch.setattr("shared.status_routes.time.sleep", meanwhile)
+    monkeypatch.setattr("shared.status.status_routes.time.sleep", meanwhile)
     answer = http("patient_status").get(
         f"/api/sync/visible/document/{DOCUMENT}?wait_s=20", headers=signed_in("u1")
     ).get_json()  # fmt: skip

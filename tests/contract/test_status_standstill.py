@@ -6,10 +6,10 @@ import pytest
 
 from functions.upkeep.run_canary import patrol
 from shared import catalog
-from shared.canary_ways import watches
-from shared.resyncing import kinds
-from shared.standing import Status
-from shared.status import overall
+from shared.repair.canary_ways import watches
+from shared.repair.resyncing import kinds
+from shared.status.standing import Status
+from shared.status.status import overall
 from shared.stores.core import CoreDatabase
 from shared.stores.supabase import Supabase
 from tests.contract.real_stores import RealStores, Sql

@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from infra.local.processes import free_port
-from shared import tombstones
+from shared.erasure import tombstones
 from shared.errors import ContendedError, PermanentError, SyncError, TransientError
 from shared.events import Ref
 from shared.stores.core import CoreDatabase

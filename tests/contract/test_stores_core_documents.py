@@ -8,10 +8,10 @@ from uuid import UUID
 
 import pytest
 
-from shared import document_reading
 from shared.events import Ref
 from shared.models import Document, StoredDocument
 from shared.outcomes import Outcome
+from shared.papers import document_reading
 from tests.conftest import NAMESPACE
 from tests.contract.memory_core_world import batch
 from tests.contract.postgres_core_world import CoreWorld

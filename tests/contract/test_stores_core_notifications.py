@@ -11,11 +11,11 @@ import pytest
 
 from functions.appointments import notify_appointment
 from infra import migrate
-from shared import paper_news
 from shared.errors import PermanentError
 from shared.events import Ref
 from shared.models import Claim, News
-from shared.notifying import Delivery
+from shared.notices import paper_news
+from shared.notices.notifying import Delivery
 from shared.outcomes import Outcome
 from shared.runner import Batch
 from shared.stores.core import CoreDatabase

@@ -10,9 +10,9 @@ import pytest
 
 from infra.local.embeddings.server import Embeddings
 from infra.local.embeddings.token_bucket import TokenBucket
-from shared.embedding import embed_all
-from shared.embeddings import MODEL, Embedder
 from shared.errors import PermanentError, TransientError
+from shared.search.embedding import embed_all
+from shared.search.embeddings import MODEL, Embedder
 from tests.contract.serving import served
 from tests.memory.embedder import SIZE, MemoryEmbedder
 

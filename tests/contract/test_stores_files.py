@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from shared.errors import PermanentError, TransientError
-from shared.pdf_stream import PdfMissingError, PdfStream
+from shared.papers.pdf_stream import PdfMissingError, PdfStream
 from shared.stores.pdf_sources import PdfSources
 from shared.stores.storage import Storage
 from tests.contract.s3 import PATH, PDF, SOURCE, TARGET, URL, Endpoints, endpoints_running

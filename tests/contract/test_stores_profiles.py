@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from shared import doctor_reading, profile_reading
 from shared.errors import PermanentError
+from shared.people import doctor_reading, profile_reading
 from shared.stores.firestore import Snapshot
 from shared.stores.profiles import Profiles
 from tests.memory.firebase import MemoryFirebase, MemoryFirestore

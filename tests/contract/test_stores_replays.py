@@ -13,7 +13,7 @@ import pytest
 
 from shared.events import Event, Ref
 from shared.outcomes import Outcome
-from shared.replaying import replay, send_overdue
+from shared.repair.replaying import replay, send_overdue
 from shared.runner import Batch
 from shared.stores.core_replays import Filter
 from tests.contract.postgres_core_world import CoreWorld

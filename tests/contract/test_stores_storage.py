@@ -13,7 +13,7 @@ import pytest
 from infra.local.loopback import LoopbackServer, Request, Response
 from infra.local.processes import base_environment, free_port
 from shared.errors import PermanentError, SyncError, TransientError
-from shared.pdf_stream import PART, PdfMissingError, PdfStream
+from shared.papers.pdf_stream import PART, PdfMissingError, PdfStream
 from shared.stores.pdf_sources import PdfSources
 from shared.stores.storage import Storage
 from tests.contract.s3 import PATH, PDF, SOURCE, TARGET, URL, Endpoints, endpoints_running
@@ -177,7 +177,7 @@ def test_a_source_that_breaks_off_in_the_middle_leaves_nothing_visible(
 
 
 def test_a_file_without_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("shared.pdf_stream.MAX_BYTES", PART)
+    monkeypatch.setattr("shared.papers.pdf_stream.MAX_BYTES", PART)
     with pytest.raises(PermanentError, match="pdf_too_large"):
         Storage().upload(PATH, PdfStream(iter([bytes(PART), b"x"])))
 

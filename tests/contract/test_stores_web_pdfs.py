@@ -17,8 +17,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from shared.errors import PermanentError, TransientError
-from shared.pdf_stream import PdfMissingError
-from shared.pdf_urls import WebPlace
+from shared.papers.pdf_stream import PdfMissingError
+from shared.papers.pdf_urls import WebPlace
 from shared.stores import web_pdfs
 from shared.stores.web_pdfs import WebPdfs, public_address
 from tests.contract.serving import serving

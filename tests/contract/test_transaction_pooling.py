@@ -19,6 +19,7 @@ from psycopg.conninfo import make_conninfo
 from infra.local import pgbouncer
 from infra.local.processes import free_port
 from infra.local.supervisor import Supervisor
+from shared.erasure.tombstones import BuriedError
 from shared.events import Ref
 from shared.outcomes import done
 from shared.runner import Batch
@@ -26,7 +27,6 @@ from shared.stores.core import CoreDatabase
 from shared.stores.core_outbox import CoreOutbox
 from shared.stores.core_tombstones import CoreTombstones
 from shared.stores.ledger import Ledger
-from shared.tombstones import BuriedError
 
 CLIENTS, SERVERS = 12, 3
 DOORS = ["direct", "pgbouncer"] if pgbouncer.pgbouncer() else ["direct"]

@@ -8,7 +8,7 @@ import psycopg
 
 from shared import catalog
 from shared.catalog import minutes
-from shared.projections import PROJECTIONS
+from shared.repair.projections import PROJECTIONS
 
 FUNCTIONS = catalog.load().functions
 

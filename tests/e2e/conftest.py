@@ -15,7 +15,8 @@ from psycopg.rows import dict_row
 from infra.command import target
 from infra.local.demo.apps import Backend, EdgeFunction, PatientApp
 from infra.local.stack import Options, Stack
-from shared import firebase_app, tracing
+from shared import firebase_app
+from shared.observability import tracing
 from tests.e2e.collector import Collector, collector
 from tests.e2e.terminal import Operator
 

@@ -15,7 +15,7 @@ import pytest
 from infra.local.demo.people import Person
 from infra.local.stack import REPOSITORY
 from infra.logins import setting
-from shared import webhook
+from shared.access import webhook
 from tests.e2e.conftest import Running, eventually
 from tests.e2e.terminal import Operator
 from tests.e2e.test_documents_chain import paper, stored

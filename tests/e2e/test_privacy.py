@@ -20,7 +20,8 @@ import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from infra.local.demo import erasing
-from shared import catalog, webhook
+from shared import catalog
+from shared.access import webhook
 from tests.e2e.conftest import eventually
 from tests.e2e.planting import CONTENTS, DRUG, NAME, Planting, planting
 from tests.e2e.witness import Planted, found

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 
 from infra.local.demo.people import Person
-from shared import webhook
+from shared.access import webhook
 from tests.e2e.conftest import Running, eventually
 from tests.e2e.test_documents_chain import paper, patient
 

@@ -14,12 +14,12 @@ from flask import Request
 from werkzeug.test import EnvironBuilder
 
 import main
-from shared import webhook
+from shared.access import webhook
 from shared.clients import Clients
 from shared.errors import RequestError
 from shared.replies import Reply
-from shared.routes import Route, dispatch
-from shared.status_routes import OPERATOR_ROUTES, PATIENT_ROUTES
+from shared.status.routes import Route, dispatch
+from shared.status.status_routes import OPERATOR_ROUTES, PATIENT_ROUTES
 from tests.fuzz import world
 from tests.fuzz.environment import SECRET
 from tests.fuzz.findings import Breach

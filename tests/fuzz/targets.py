@@ -20,10 +20,11 @@ from cloudevents.http import from_http
 from flask import Request
 
 import main
-from shared import catalog, signed_in, tokens, transport, webhook
+from shared import catalog, transport
+from shared.access import signed_in, tokens, webhook
 from shared.errors import PermanentError, RequestError
 from shared.events import Ref, decode
-from shared.pdf_urls import locate
+from shared.papers.pdf_urls import locate
 from tests.fuzz import routes, world
 from tests.fuzz.environment import SECRET
 from tests.fuzz.findings import REPOSITORY, Breach, Target
@@ -240,7 +241,7 @@ def token(data: bytes) -> None:
 
 def _no_keys() -> str:
     """Put one key of a stranger where Google's are looked for; it is fetched from nowhere."""
-    from shared import google_keys
+    from shared.access import google_keys
 
     key = jwt.PyJWK({"kty": "RSA", "kid": "one", "n": "u" * 342, "e": "AQAB"}, "RS256")
     known = google_keys.keys_at("http://127.0.0.1:9/none")

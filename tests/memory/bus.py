@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from shared import catalog, runtime, tracing
+from shared import catalog, runtime
 from shared.errors import SyncError
 from shared.events import Event, encode
+from shared.observability import tracing
 from shared.outcomes import unknown_code
 from shared.runner import RefusedError
 from tests.memory.place import Place

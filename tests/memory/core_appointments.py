@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from shared.models import Appointment, Paper
-from shared.revocation import is_revoked, summary_of
+from shared.papers.revocation import is_revoked, summary_of
 from tests.memory.core import MemoryCore
 
 

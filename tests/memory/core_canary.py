@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from tests.memory.core import APPOINTMENT, MemoryCore, Row
 
 if TYPE_CHECKING:
-    from shared.canary_ways import Watch
+    from shared.repair.canary_ways import Watch
 
 
 class MemoryCoreCanary:

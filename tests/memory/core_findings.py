@@ -11,7 +11,7 @@ from tests.memory.core import MemoryCore
 from tests.memory.place import alias
 
 if TYPE_CHECKING:
-    from shared.projections import Projection
+    from shared.repair.projections import Projection
 
 
 @dataclass

@@ -11,7 +11,7 @@ from shared.outcomes import Outcome
 from tests.memory.core import MemoryCore, Row
 
 if TYPE_CHECKING:
-    from shared.notifying import Delivery
+    from shared.notices.notifying import Delivery
     from shared.runner import Batch
 
 LEASE_S = 120

@@ -7,8 +7,8 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from shared import contacts
-from shared.projections import Row, canonical_row
+from shared.people import contacts
+from shared.repair.projections import Row, canonical_row
 from tests.memory.core import MemoryCore, medication_said
 from tests.memory.digests import MemoryDigests, View, canonical_json, stamp
 

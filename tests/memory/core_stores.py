@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from shared.events import Ref
 from shared.models import OpenConflict, Prescription
 from shared.outcomes import Outcome
-from shared.revocation import is_revoked, summary_of
+from shared.papers.revocation import is_revoked, summary_of
 from tests.memory.core import JournalRow, MemoryCore, Row, digits
 
 if TYPE_CHECKING:

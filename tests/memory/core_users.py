@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from shared import contacts
 from shared.errors import ContendedError
 from shared.events import Ref
 from shared.models import Account, CoreUser
 from shared.outcomes import Conflict, Outcome
+from shared.people import contacts
 from tests.memory.core import MemoryCore, Row, digits, taken
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
-from shared.projections import Row, bucket
+from shared.repair.projections import Row, bucket
 from tests.memory.place import Outbox, Place
 
 View = Callable[[], Iterable[tuple[str, Row]]]  # rows, each with the key by which it is ordered

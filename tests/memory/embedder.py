@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
-from shared.chunking import estimate_tokens
+from shared.search.chunking import estimate_tokens
 from tests.memory.place import Place
 
 SIZE = 1536  # what the column of rag_chunks holds

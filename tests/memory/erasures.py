@@ -11,10 +11,10 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from shared.erasure.tombstones import BuriedError, askable
 from shared.events import Ref
 from shared.models import Erasure, Receipt
 from shared.outcomes import Outcome
-from shared.tombstones import BuriedError, askable
 from tests.memory import core_erasing
 from tests.memory.core import MemoryCore, Row
 from tests.memory.place import alias

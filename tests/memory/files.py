@@ -7,8 +7,8 @@ from collections.abc import Generator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 
 from shared.errors import SyncError
-from shared.pdf_stream import PdfMissingError, PdfStream
-from shared.pdf_urls import locate
+from shared.papers.pdf_stream import PdfMissingError, PdfStream
+from shared.papers.pdf_urls import locate
 from shared.stores.storage import Stored
 from tests.memory.place import Place
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from shared.errors import SyncError, TransientError
-from shared.push import Push, Receipt
+from shared.notices.push import Push, Receipt
 from tests.memory.place import Place
 
 

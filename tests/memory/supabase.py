@@ -12,8 +12,8 @@ from typing import Any
 from uuid import UUID
 
 from shared.errors import PermanentError
-from shared.foreign_chunks import ForeignChunk
 from shared.models import AuthUser, RemovedFile
+from shared.search.foreign_chunks import ForeignChunk
 from tests.memory.place import Outbox, Place, alias
 
 Row = dict[str, Any]

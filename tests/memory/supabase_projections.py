@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from datetime import datetime
 from functools import partial
 
-from shared import projections
-from shared.document_reading import TYPES
 from shared.models import Document
-from shared.projections import canonical_row
+from shared.papers.document_reading import TYPES
+from shared.repair import projections
+from shared.repair.projections import canonical_row
 from tests.memory.digests import MemoryDigests, canonical_json, stamp
 from tests.memory.supabase import MemorySupabase, Row
 

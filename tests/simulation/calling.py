@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Request
 
-from shared import catalog, clients, webhook
-from shared.conflicts import DECISIONS
+from shared import catalog, clients
+from shared.access import webhook
+from shared.people.conflicts import DECISIONS
 from tests.memory.bus import Delivery
 from tests.simulation.moves import Fault
 from tests.simulation.race import Pause

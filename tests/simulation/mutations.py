@@ -184,7 +184,9 @@ MUTATIONS = {
     "a revoked prescription is told all the same": Mutation(
         ("tests.memory.core_appointments:is_revoked",), _never
     ),
-    "the reconciler repairs nothing": Mutation(("shared.reconciling:_judged",), _report_only),
+    "the reconciler repairs nothing": Mutation(
+        ("shared.repair.reconciling:_judged",), _report_only
+    ),
     "what never came is not sent again": Mutation(
         ("functions.upkeep.retry_failed:send_overdue",), _forget_overdue
     ),

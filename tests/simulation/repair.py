@@ -14,7 +14,7 @@ import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from shared.projections import PROJECTIONS
+from shared.repair.projections import PROJECTIONS
 from tests.simulation.calling import signed_request
 from tests.simulation.chains.users import deleted
 

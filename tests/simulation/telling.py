@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from shared import ids, settings
-from shared.canary import is_canary
+from shared.repair.canary import is_canary
 from tests.simulation.chain import Finding
 
 if TYPE_CHECKING:

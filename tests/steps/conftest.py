@@ -11,8 +11,8 @@ import pytest
 from flask.testing import FlaskClient
 
 from shared import clients, runtime
+from shared.access.limits import Limit
 from shared.events import Event, Ref, new_traceparent
-from shared.limits import Limit
 from tests.memory.clients import MemoryClients
 from tests.steps.google import Google, serving
 

@@ -8,7 +8,7 @@ from typing import Any
 import jwt
 import pytest
 
-from shared import caller
+from shared.access import caller
 from shared.errors import RequestError, TransientError
 from tests.steps.google import Google
 

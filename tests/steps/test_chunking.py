@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.chunking import (
+from shared.search.chunking import (
     MAX_CHARS,
     MAX_INPUT_TOKENS,
     MIN_CHARS,

@@ -6,7 +6,8 @@ import pytest
 
 from infra import cost
 from infra.cost import Work, dollars, first_load, flows, table
-from shared import catalog, prices
+from shared import catalog
+from shared.repair import prices
 
 
 def test_a_flow_passes_every_step_of_its_chain() -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from shared.embedding import embed_all
 from shared.errors import PermanentError, SyncError, TransientError
+from shared.search.embedding import embed_all
 
 
 class Provider:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.embedding_batches import MAX_INPUTS, MAX_TOKENS, fill_requests
+from shared.search.embedding_batches import MAX_INPUTS, MAX_TOKENS, fill_requests
 
 quick = settings(deadline=None, max_examples=100)
 

@@ -14,7 +14,7 @@ from flask.testing import FlaskClient
 
 from functions.erasure.announce_erasure import announce_erasure
 from shared import catalog, clients
-from shared.erasing import look_for_the_last_time
+from shared.erasure.erasing import look_for_the_last_time
 from shared.errors import PermanentError, TransientError
 from shared.events import Ref, encode
 from shared.relay import drain

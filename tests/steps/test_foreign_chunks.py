@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from shared.foreign_chunks import ForeignChunk, cover
+from shared.search.foreign_chunks import ForeignChunk, cover
 
 TEXT = "Demoxil 500 mg twice daily. Testamol at night.\n\nDrink water, rest for two days."
 

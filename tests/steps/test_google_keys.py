@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from shared.access.google_keys import FIRST_PAUSE_S, FRESH_S, PAUSE_S, STALE_S, GoogleKeys, keys_at
 from shared.errors import TransientError
-from shared.google_keys import FIRST_PAUSE_S, FRESH_S, PAUSE_S, STALE_S, GoogleKeys, keys_at
 from tests.steps.google import Google
 
 

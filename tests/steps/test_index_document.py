@@ -10,7 +10,7 @@ import pytest
 
 from shared.errors import PermanentError, TransientError
 from shared.events import Event, Ref, new_traceparent
-from shared.foreign_chunks import ForeignChunk
+from shared.search.foreign_chunks import ForeignChunk
 from tests.memory import faults
 from tests.memory.clients import MemoryClients
 from tests.memory.core import LedgerRow
@@ -196,7 +196,7 @@ def test_asked_to_wait_it_stops_calling_keeps_what_is_complete_and_the_rest_wait
     to: MemoryClients, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Two texts fill a request here; the third request is refused."""
-    monkeypatch.setattr("shared.embedding.fill_requests", by_twos)
+    monkeypatch.setattr("shared.search.embedding.fill_requests", by_twos)
     refs = tuple(upload(to, number, text=f"text {number}") for number in range(1, 11))
     calls: list[str] = []
 

@@ -8,9 +8,10 @@ from collections.abc import Callable
 import pytest
 from flask.testing import FlaskClient
 
-from shared import catalog, limits, runtime
+from shared import catalog, runtime
+from shared.access import limits
+from shared.access.limits import MAX_CALLERS, Limit, address
 from shared.errors import RequestError
-from shared.limits import MAX_CALLERS, Limit, address
 from tests.memory.clients import MemoryClients
 
 

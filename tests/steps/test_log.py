@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from shared import log, tracing
+from shared import log
 from shared.errors import SettingMissingError
+from shared.observability import tracing
 
 
 def line(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from shared.errors import TransientError
-from shared.push import Receipt
+from shared.notices.push import Receipt
 from tests.memory import faults
 from tests.memory.clients import MemoryClients
 from tests.steps.conftest import Send

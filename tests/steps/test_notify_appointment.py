@@ -11,7 +11,7 @@ from shared import settings
 from shared.errors import TransientError
 from shared.events import Event, Ref, new_traceparent
 from shared.ids import notification_id
-from shared.push import Receipt
+from shared.notices.push import Receipt
 from tests.memory import faults
 from tests.memory.clients import MemoryClients
 from tests.memory.core import LedgerRow

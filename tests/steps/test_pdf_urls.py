@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from shared.errors import PermanentError
-from shared.pdf_urls import S3Place, WebPlace, locate
+from shared.papers.pdf_urls import S3Place, WebPlace, locate
 
 BUCKETS, HOSTS = {"prescriptions", "with.dots"}, {"files.example.com"}
 REGION = "ap-south-1"

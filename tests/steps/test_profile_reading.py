@@ -9,10 +9,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from shared.doctor_reading import read_doctor
 from shared.errors import PermanentError
 from shared.models import DoctorProfile, Profile
-from shared.profile_reading import FIELDS, REASONS, read_profile
+from shared.people.doctor_reading import read_doctor
+from shared.people.profile_reading import FIELDS, REASONS, read_profile
 
 TODAY = date(2026, 5, 1)
 MISSING = {

@@ -11,7 +11,7 @@ from uuid import UUID
 import pytest
 from flask.testing import FlaskClient
 
-from shared import webhook
+from shared.access import webhook
 from shared.errors import TransientError
 from shared.events import Ref
 from tests.memory import faults

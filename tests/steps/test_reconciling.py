@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from shared.digests import Listing, Table
-from shared.projections import PROJECTIONS, Projection, Row, bucket, hash64
-from shared.reconciling import Reconciliation
+from shared.repair.digests import Listing, Table
+from shared.repair.projections import PROJECTIONS, Projection, Row, bucket, hash64
+from shared.repair.reconciling import Reconciliation
 from shared.stores.core_findings import Finding, Report, Standing
 
 MANY, PAGE = 100_000, 10_000

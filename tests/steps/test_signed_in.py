@@ -8,7 +8,7 @@ from typing import Any
 import jwt
 import pytest
 
-from shared import signed_in
+from shared.access import signed_in
 from shared.errors import RequestError
 from tests.steps.google import Google
 

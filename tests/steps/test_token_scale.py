@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.chunking import estimate_tokens
-from shared.embedding_batches import MAX_TOKENS, fill_requests
-from shared.token_scale import TokenScale
+from shared.search.chunking import estimate_tokens
+from shared.search.embedding_batches import MAX_TOKENS, fill_requests
+from shared.search.token_scale import TokenScale
 
 ENGLISH = "Take one tablet after food in the morning and at night. " * 20
 HINDI = "सुबह और रात को भोजन के बाद एक गोली लें। " * 20

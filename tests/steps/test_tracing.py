@@ -19,12 +19,12 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from shared import tracing
 from shared.errors import PermanentError, TransientError
 from shared.events import Event, Ref, new_traceparent, traceparent
+from shared.observability import tracing
+from shared.observability.telemetry import Telemetry
+from shared.observability.telemetry_names import PEERS, call
 from shared.relay import announcements
-from shared.telemetry import Telemetry
-from shared.telemetry_names import PEERS, call
 from tests.memory import faults
 from tests.memory.clients import MemoryClients
 
@@ -179,7 +179,7 @@ def test_a_mixed_batch_is_linked_to_every_trace_it_came_from(to: MemoryClients, 
 def test_without_an_exporter_a_whole_chain_runs_and_the_sdk_is_not_even_imported() -> None:
     chain = """if True:
     import sys
-    from shared import tracing
+    from shared.observability import tracing
     from tests.steps.tracing_off import run
     run()
     print(sorted(name for name in sys.modules if name.startswith("opentelemetry.sdk")))

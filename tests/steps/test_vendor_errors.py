@@ -18,8 +18,8 @@ from psycopg import errors as postgres
 
 from infra.local.loopback import JSON, LoopbackServer, Response
 from shared import log
-from shared.embeddings import Embedder
 from shared.errors import ContendedError, PermanentError, SyncError, TransientError
+from shared.search.embeddings import Embedder
 from shared.stores import core, firestore
 from shared.stores.supabase import Supabase
 

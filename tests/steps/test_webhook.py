@@ -11,7 +11,7 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from shared import webhook
+from shared.access import webhook
 from tests.memory.clients import MemoryClients
 
 SECRET = "the live secret"

@@ -11,8 +11,8 @@ def run() -> None:
     """Sign up and deliver until all is quiet."""
     os.environ["ID_NAMESPACE"] = "5a1f0c6e-0d5b-4b52-9a4e-0f6f5f4c2b11"
     os.environ["GOOGLE_CLOUD_PROJECT"] = "demo-test"
-    from shared import tracing
     from shared.events import Event, Ref
+    from shared.observability import tracing
 
     to = MemoryClients()
     to.firebase.sign_up("u1", phone="+919876543210")

@@ -4,11 +4,11 @@
 --   entity     the entity's key in events
 --   key        what both sides call it
 --   canonical  all that must agree: the key and fields, parted by E'\x1f', with E'\x1e' for null
--- The other side of each is in Supabase's migrations, of `users` in shared/projections.py. Buckets
+-- The other side of each is in Supabase's migrations, of `users` in shared/repair/projections.py. Buckets
 -- are told by a hash of the key, so that both sides sort a row into the same one.
 --
 -- A row that is moved by an update while pages are read may be seen twice or not at all. Digests only
--- say where to look; shared/digests.py believes a reading of rows when it agrees with them.
+-- say where to look; shared/repair/digests.py believes a reading of rows when it agrees with them.
 
 -- The first 64 bits of an MD5, against accidents and not against attackers: that a differing bucket
 -- looks alike has a chance of 1 in 2^64. Python and every PostgreSQL have it. These functions have no
@@ -52,7 +52,7 @@ begin
   return nullif(flat, 'null');
 end $$;
 
--- Contacts as shared/contacts.py writes them.
+-- Contacts as shared/people/contacts.py writes them.
 create function sync.normal_email(p text) returns text language sql immutable parallel safe as $$
   select nullif(pg_catalog.lower(pg_catalog.btrim(p)), '')
 $$;

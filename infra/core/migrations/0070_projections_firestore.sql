@@ -1,4 +1,4 @@
--- Projections against Firestore; their other side is shared/projected_documents.py.
+-- Projections against Firestore; their other side is shared/repair/projected_documents.py.
 
 -- Core appointments against the copies that doctor and patient see: a row for each copy, by its path.
 -- The doctor's has the sign-in that may read it, which lies in the document above it. What the policy

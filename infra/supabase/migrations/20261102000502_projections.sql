@@ -37,7 +37,7 @@ begin
   return nullif(flat, 'null');
 end $$;
 
--- A document's type as core names it: the spellings of shared/document_reading.py.
+-- A document's type as core names it: the spellings of shared/papers/document_reading.py.
 create function sync.core_type(p text) returns text language sql immutable parallel safe as $$
   select case pg_catalog.lower(pg_catalog.btrim(p))
     when 'lab_report' then 'LAB' when 'lab report' then 'LAB'

@@ -12,7 +12,7 @@ import pytest
 
 from infra.local.processes import free_port
 from shared import firebase_app
-from shared.push import Messaging, Push, Receipt
+from shared.notices.push import Messaging, Push, Receipt
 from tests.contract.launcher import Launcher
 from tests.memory.messaging import MemoryMessaging
 
@@ -225,7 +225,7 @@ def test_retry_after_may_be_a_date_and_nonsense_is_none(
 ) -> None:
     from firebase_admin import exceptions
 
-    from shared import push
+    from shared.notices import push
 
     response = httpx.Response(429, headers={"Retry-After": given})
     refusal = exceptions.ResourceExhaustedError("m", http_response=response)

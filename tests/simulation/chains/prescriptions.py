@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from shared import ids, settings
-from shared.canary import is_canary
+from shared.repair.canary import is_canary
 from tests.memory.files import BUCKET
 from tests.simulation import telling
 from tests.simulation.chain import Chain, Finding, Operation

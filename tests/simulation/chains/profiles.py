@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from shared.events import Event, Ref, new_traceparent
-from shared.profile_reading import read_profile
+from shared.people.profile_reading import read_profile
 from shared.stores.core_profiles import COLUMNS
 from tests.simulation.chain import Chain, Finding, Operation
 from tests.simulation.chains.users import in_conflict, uid_of

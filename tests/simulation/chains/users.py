@@ -7,10 +7,11 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from shared import contacts, ids, settings
-from shared.canary import is_canary
+from shared import ids, settings
 from shared.events import Event, Ref, new_traceparent
 from shared.models import Account
+from shared.people import contacts
+from shared.repair.canary import is_canary
 from tests.memory.core import digits
 from tests.memory.place import alias
 from tests.simulation.chain import Chain, Finding, Operation

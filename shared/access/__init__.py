@@ -1,0 +1,1 @@
+"""Who may ask: callers' tokens, patients' tokens, the webhook's signature, rates."""

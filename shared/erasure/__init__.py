@@ -1,0 +1,1 @@
+"""Erasing a patient, and seeing that nothing comes back."""

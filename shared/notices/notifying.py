@@ -1,0 +1,200 @@
+"""
+Tell patients what is new: a note in the inbox, and a push to their devices.
+
+claim    core says what differs from what the patient was told, and keeps a row for it
+inbox    the note is laid into the patient's inbox; it is there even if no push ever arrives
+push     to every device that does not have it yet, if the patient consents
+withdraw notes of what was deleted or revoked stay, and lead nowhere any more; one that is still to
+         be laid is laid here without its link, so whoever is about to comes too late
+settle   core keeps how far it got, together with the backend's row and the ledger
+
+A crash anywhere is taken up by the redelivery of the same message, at the claim it left open.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from shared import ids
+from shared.errors import PermanentError, TransientError
+from shared.events import Ref
+from shared.models import Claim, News
+from shared.notices.push import Push, Receipt, fingerprint
+from shared.outcomes import Outcome, Outcomes, done, failed
+from shared.repair.canary import is_canary
+from shared.stores.inboxes import Note, Recipient
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from shared.runner import Batch
+
+
+class Notifications(Protocol):
+    """Claims in core."""
+
+    def claim(self, batch: Batch, kind: str, news: Sequence[News]) -> list[Claim]: ...
+
+    def withdraw(self, kind: str, versions: Mapping[str, int]) -> list[Claim]: ...
+
+    def settle(
+        self, batch: Batch, kind: str, deliveries: Sequence[Delivery], outcomes: Sequence[Outcome]
+    ) -> None: ...
+
+
+class Inboxes(Protocol):
+    """Inboxes and devices in Firestore."""
+
+    def look_up(self, notes: Sequence[Note]) -> dict[str, Recipient]: ...
+
+    def put(self, notes: Sequence[Note]) -> None: ...
+
+    def unlink(self, notes: Sequence[Note], due: Collection[str]) -> None: ...
+
+    def forget(self, recipient: Recipient, dead: Sequence[str]) -> None: ...
+
+
+class Messaging(Protocol):
+    """The push service."""
+
+    def send(self, pushes: Sequence[Push]) -> list[Receipt]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """
+    How far a claim got: sent (a device has it), unsent (there is nobody to push to, `code` says
+    why), failed (it can never be pushed), or still claimed.
+    """
+
+    id: str
+    claim: Claim
+    state: str
+    code: str | None = None
+    reached: frozenset[str] = frozenset()
+    retry_after: float | None = None
+
+
+def notify(
+    batch: Batch,
+    kind: str,
+    news: Sequence[News],
+    *,
+    notifications: Notifications,
+    inboxes: Inboxes,
+    messaging: Messaging,
+    namespace: UUID,
+    withdrawn: Mapping[str, int] | None = None,
+) -> Outcomes:
+    """
+    Tell the patients of a batch's entities what is new of them, each once. A canary is told
+    nothing, and leaves no claim and no row among the backend's notifications. What was told of
+    entities that are `withdrawn`, at these versions or before, leads to them no more.
+    """
+    canaries = [item for item in news if is_canary(item.uid)]
+    untold = [done(Ref(kind, item.key, item.version), code="canary") for item in canaries]
+    news = [item for item in news if item not in canaries]
+    claims = notifications.claim(batch, kind, news) if news else []
+    if withdrawn:
+        _withdraw(kind, notifications.withdraw(kind, withdrawn), inboxes, namespace)
+    if not news:
+        return Outcomes(unrecorded=untold)
+    mine = {
+        ids.notification_id(namespace, kind, claim.key, claim.version): claim
+        for claim in claims
+        if not claim.held
+    }
+    deliveries = _deliver(kind, mine, inboxes, messaging) if mine else []
+    held = {claim.key for claim in claims if claim.held}
+    outcomes = [_outcome(kind, item, deliveries, held) for item in news]
+    notifications.settle(batch, kind, deliveries, outcomes)
+    return Outcomes(recorded=outcomes, unrecorded=untold)
+
+
+def _withdraw(kind: str, claims: Sequence[Claim], inboxes: Inboxes, namespace: UUID) -> None:
+    """After the claim: no older news of these entities can be claimed any more."""
+    told = {ids.notification_id(namespace, kind, c.key, c.version): c for c in claims}
+    if told:
+        notes = [
+            Note(at, claim.uid, f"{kind}_{claim.what}", kind, None, claim.created_at)
+            for at, claim in told.items()
+        ]
+        inboxes.unlink(notes, {at for at, claim in told.items() if claim.held})
+
+
+def _deliver(
+    kind: str, claims: Mapping[str, Claim], inboxes: Inboxes, messaging: Messaging
+) -> list[Delivery]:
+    notes = [
+        Note(at, claim.uid, f"{kind}_{claim.what}", kind, claim.key, claim.created_at)
+        for at, claim in claims.items()
+    ]
+    recipients = inboxes.look_up(notes)
+    absent = [note for note in notes if note.id not in recipients[note.uid].present]
+    if absent:
+        inboxes.put(absent)
+    pushes = [push for at, claim in claims.items() for push in _pushes(at, claim, recipients)]
+    receipts = dict(zip(pushes, messaging.send(pushes) if pushes else [], strict=True))
+    _forget_dead(recipients, receipts, inboxes)
+    return [
+        _delivery(
+            at, claim, recipients[claim.uid], {p: r for p, r in receipts.items() if p.id == at}
+        )
+        for at, claim in claims.items()
+    ]
+
+
+def _pushes(at: str, claim: Claim, recipients: Mapping[str, Recipient]) -> list[Push]:
+    recipient = recipients[claim.uid]
+    if not recipient.consents:
+        return []
+    return [
+        Push(at, token) for token in recipient.tokens if fingerprint(token) not in claim.reached
+    ]
+
+
+def _delivery(
+    at: str, claim: Claim, recipient: Recipient, receipts: Mapping[Push, Receipt]
+) -> Delivery:
+    taken = {fingerprint(push.token) for push, r in receipts.items() if r.fate == "taken"}
+    reached = claim.reached | taken
+    waits = [r for r in receipts.values() if r.fate == "later"]
+    refusals = [r for r in receipts.values() if r.fate == "refused"]
+    if waits:
+        retry_after = max((r.retry_after or 0 for r in waits), default=0) or None
+        return Delivery(at, claim, "claimed", waits[0].code, reached, retry_after)
+    if reached:
+        return Delivery(at, claim, "sent", None, reached)
+    if refusals:
+        return Delivery(at, claim, "failed", refusals[0].code)
+    return Delivery(at, claim, "unsent", "no_device" if recipient.consents else "no_consent")
+
+
+def _forget_dead(
+    recipients: Mapping[str, Recipient], receipts: Mapping[Push, Receipt], inboxes: Inboxes
+) -> None:
+    dead = {push.token for push, receipt in receipts.items() if receipt.fate == "dead"}
+    for recipient in recipients.values():
+        theirs = [token for token in recipient.tokens if token in dead]
+        if theirs:
+            try:
+                inboxes.forget(recipient, theirs)
+            except TransientError:
+                continue  # the app changed the profile meanwhile, say: the next push looks again
+
+
+def _outcome(kind: str, news: News, deliveries: Sequence[Delivery], held: set[str]) -> Outcome:
+    ref = Ref(kind, news.key, news.version)
+    own = [delivery for delivery in deliveries if delivery.claim.key == news.key]
+    for delivery in own:
+        if delivery.state == "claimed":
+            code = delivery.code or "fcm_unknown"
+            return failed(ref, TransientError(code, retry_after=delivery.retry_after))
+    if news.key in held:
+        return failed(ref, TransientError("notification_in_hand"))
+    for delivery in own:
+        if delivery.state == "failed":
+            return failed(ref, PermanentError(delivery.code or "fcm_refused_message"))
+    return done(ref, code=own[-1].code if own else "no_news")

@@ -1,0 +1,1 @@
+"""Documents and prescriptions: read, put into words, their files copied and deleted."""

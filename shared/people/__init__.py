@@ -1,0 +1,1 @@
+"""Accounts and profiles: read, brought to normal forms, their conflicts decided."""

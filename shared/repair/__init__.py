@@ -1,0 +1,1 @@
+"""Compare the stores, announce again, replay, and the canary that notices."""

@@ -1,0 +1,1 @@
+"""What is asked over HTTP: health, lineage, one patient, the page."""
