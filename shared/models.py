@@ -262,7 +262,8 @@ class OpenConflict:
 class Erasure:
     """
     A patient's erasure. `uid` is None once it is certified, and while nothing is to be done. The
-    ids are core's; `visits` those of the appointments core has. `age_s`: seconds since the order.
+    ids are core's; `visits` those of the appointments core has, or had when they were buried.
+    `age_s`: seconds since the order, or since the last of what is theirs was buried.
     `by_operator`: a person ordered it, so the Firebase account goes too. `last_look`: it was
     certified before, and runs once more now that no message of before can be left.
     """

@@ -32,8 +32,8 @@ FIREBASE_KEYS_URL     optional: where the keys of Firebase's tokens are fetched
 OUTBOX_RETENTION_DAYS optional: deleted entities' outbox rows are kept so long, default 30
 HISTORY_RETENTION_DAYS optional: working notes about what is past are kept so long, default 90
 JOURNAL_RETENTION_DAYS optional: the audit trail is kept so long, default 2200, at least 365
-ERASURE_QUIET_S       optional: an erasure is certified so many seconds after its order, default
-                      600: longer than any step runs
+ERASURE_QUIET_S       optional: an erasure is certified so many seconds after the last burial of it,
+                      default 600: longer than any step runs
 REPLAYS_PER_RUN       optional: parked entities that one run of retry_failed replays, default 1000
 REPLAYS_PER_SECOND    optional: and how fast, default 100
 OVERDUE_S             optional: what was sent to a step and has not come is sent again after so many

@@ -2,7 +2,7 @@
 Look in every store for what should be gone, and certify.
 
 On:         core-erased
-Does:       waits until every step that was running when the patient was buried must have ended;
+Does:       waits until every step that was running when the last entity was buried must have ended;
             takes the kept dead letters that name the patient; looks; certifies, with which the uid
             leaves core; or, if something was written late, has core's outbox announce the erasure
             once more. Until the last look, when no message of before can wait in any queue (refs

@@ -25,9 +25,11 @@ returning uid
 _RELEASE = "delete from sync.legal_holds where uid = %(uid)s returning uid"
 _READ = """
 select e.id, e.uid, coalesce(e.user_id, u.id) as user_id, e.operator is not null as by_operator,
-       e.round, e.last_look, extract(epoch from clock_timestamp() - e.ordered_at)::float8 as age_s,
-       array(select a.id from appointments a
-             where a.patient_id = coalesce(e.patient_id, p.id) order by a.id) as visits
+       e.round, e.last_look,
+       extract(epoch from clock_timestamp() - greatest(e.ordered_at, e.buried_at))::float8 as age_s,
+       array(select unnest(e.visits)
+             union select a.id from appointments a
+                   where a.patient_id = coalesce(e.patient_id, p.id) order by 1) as visits
 from sync.erasures e
 left join users u on u.firebase_uid = e.uid
 left join patients p on p.user_id = u.id

@@ -93,11 +93,14 @@ class MemoryStores(MemoryClients):
         for at in list(self.memory_core.open_conflicts):
             self.memory_core.close_conflict(at, "keep_other")
 
+    def give_role(self, uid: str, role: str) -> None:
+        """Change a user's role, as the backend does."""
+        self.memory_core.put_user(self.user(uid)["id"], role=role)
+
     def make_doctor(self, uid: str) -> None:
         """Make a user a doctor, as the backend does."""
-        user = self.user(uid)["id"]
-        self.memory_core.put_user(user, role="DOCTOR")
-        self.memory_core.put_doctor(user, first_name="Asha", last_name="Rao")
+        self.give_role(uid, "DOCTOR")
+        self.memory_core.put_doctor(self.user(uid)["id"], first_name="Asha", last_name="Rao")
 
     def delete_upload(self, key: str) -> None:
         """Delete an upload as the product does; nobody is told."""

@@ -56,7 +56,7 @@ _AGE_OUTBOX = """
 update sync.outbox set changed_at = changed_at - interval '1 minute',
   sent_at = sent_at - interval '1 minute'
 """
-_PROMOTE = "update users set role = 'DOCTOR' where firebase_uid = %(uid)s"
+_GIVE_ROLE = 'update users set role = %(role)s::"Role" where firebase_uid = %(uid)s'
 _NAME = """
 insert into doctors (id, user_id, first_name, last_name)
 select 'd1', id, 'Asha', 'Rao' from users where firebase_uid = %(uid)s
@@ -189,9 +189,13 @@ class RealStores(Clients):
         """Have a person decide that what is in conflict stays with its holder."""
         self.at_core("update sync.conflicts set resolved_at = now(), resolution = 'keep_other'")
 
+    def give_role(self, uid: str, role: str) -> None:
+        """Change a user's role, as the backend does."""
+        self.core_sql.execute(_GIVE_ROLE, {"uid": uid, "role": role})
+
     def make_doctor(self, uid: str) -> None:
         """Make a user a doctor, as the backend does."""
-        self.core_sql.execute(_PROMOTE, {"uid": uid})
+        self.give_role(uid, "DOCTOR")
         self.core_sql.execute(_NAME, {"uid": uid})
 
     def delete_upload(self, key: str) -> None:

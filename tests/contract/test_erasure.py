@@ -16,7 +16,7 @@ from shared import settings
 from shared.erasure.erasing import look_for_the_last_time
 from shared.errors import PermanentError
 from shared.events import Event, Ref, new_traceparent
-from shared.models import Account, Receipt
+from shared.models import Account, Erasure, Receipt
 from shared.outcomes import Outcome
 from shared.people.conflict_sweep import look_again
 from shared.stores.core import CoreDatabase
@@ -104,10 +104,18 @@ def age(to: RealStores, years: int) -> None:
     )
 
 
+def quiet(to: RealStores) -> None:
+    """Let every step end that ran when something of the patient's was buried."""
+    to.core_sql.execute(
+        "update sync.erasures set ordered_at = ordered_at - interval '1 minute',"
+        " buried_at = buried_at - interval '1 minute'"
+    )
+
+
 def erase(to: RealStores) -> None:
     to.firebase.delete(UID)
     send(to, "user-deleted", "user", UID)
-    to.core_sql.execute("update sync.erasures set ordered_at = ordered_at - interval '1 minute'")
+    quiet(to)
     to.run()
 
 
@@ -174,7 +182,7 @@ def test_an_order_given_again_keeps_what_was_told_of_the_first(to: RealStores) -
     before = row(to)["receipts"]["supabase"]
     assert before["erased"] > 0
     to.core_erasures.order(UID, "asha.op")
-    to.core_sql.execute("update sync.erasures set ordered_at = ordered_at - interval '1 minute'")
+    quiet(to)
     to.run()
     assert (row(to)["state"], row(to)["receipts"]["supabase"]) == ("certified", before)
 
@@ -196,6 +204,37 @@ def test_recent_prescriptions_are_kept_without_the_person(to: RealStores) -> Non
     assert to.core_sql.execute(shown).fetchone() == {"n": 0}
 
 
+def ordered(to: RealStores) -> Erasure:
+    """Return the erasure as a step reads it."""
+    key = row(to)["id"]
+    return to.core_erasures.read([key])[key]
+
+
+def test_a_visit_is_known_until_the_certificate_though_its_row_has_gone(to: RealStores) -> None:
+    plant(to)
+    age(to, 4)
+    (visit,) = to.core_sql.execute("select id from appointments").fetchall()
+    to.core_erasures.order(UID, None)
+    to.core_sql.execute("delete from appointments")
+    assert ordered(to).visits == (visit["id"],)
+    to.core_erasures.erase(ordered(to).id)
+    assert ordered(to).visits == (visit["id"],)
+    to.core_erasures.end_round(ordered(to).id, 0, "sealed", 0)
+    assert row(to)["visits"] == []
+
+
+def test_the_certificate_waits_from_the_last_burial_not_from_the_order(to: RealStores) -> None:
+    plant(to)
+    to.core_erasures.order(UID, None)
+    quiet(to)
+    to.core_erasures.bury(ordered(to).id, [Ref("document", DOCUMENT)])  # is buried already
+    assert ordered(to).age_s > 59
+    to.prescribe("rx2", UID)  # by the backend; core erases it with the rest
+    to.core_erasures.erase(ordered(to).id)
+    assert ordered(to).age_s < 59
+    assert len(ordered(to).visits) == 2
+
+
 def test_late_and_replayed_events_of_every_kind_bring_nothing_back(to: RealStores) -> None:
     plant(to)
     replayed = list(to.bus.messages)
@@ -203,7 +242,7 @@ def test_late_and_replayed_events_of_every_kind_bring_nothing_back(to: RealStore
     for topic, data, attributes in replayed:
         to.bus.accept(topic, data, dict(attributes))
     to.run()
-    to.core_sql.execute("update sync.erasures set ordered_at = ordered_at - interval '1 minute'")
+    quiet(to)
     to.run()
     assert everywhere(to) == set()
     assert row(to)["state"] == "certified"
@@ -302,7 +341,8 @@ def test_a_legal_hold_is_respected_until_it_is_released(to: RealStores) -> None:
     assert to.core_tombstones.buried([Ref("user", UID)]) == set()
     assert to.core_erasures.release(UID)
     assert to.core_erasures.order(UID, "asha.op")[1] == "ordered"
-    to.core_sql.execute("update sync.erasures set ordered_at = ordered_at - interval '1 minute'")
+    to.run()
+    quiet(to)
     to.run()
     assert everywhere(to) == set()
 

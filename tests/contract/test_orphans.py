@@ -9,6 +9,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from shared import clients
+from shared.events import Event, Ref, new_traceparent
 from shared.repair.orphans import OrphanError, remove
 from shared.repair.projections import PROJECTIONS
 from tests.contract.agreed import NAMES, drift
@@ -50,6 +51,25 @@ def test_a_profile_that_was_deleted_past_its_trigger_is_taken_back_on_order_only
     assert not agreed.has_patient_named("Asha Rao")
     assert drift(agreed, "profiles") == set()
     assert agreed.removals() == [("profiles", "u1", "asha")]
+
+
+def test_a_profile_deleted_while_its_owner_was_no_patient_is_an_orphan_once_he_is_one_again(
+    agreed: Stores,
+) -> None:
+    agreed.give_role("u1", "STAFF")
+    agreed.run()
+    agreed.firebase.delete_profile("u1")
+    agreed.publish([Event("profile-changed", (Ref("user", "u1"),), new_traceparent())])
+    agreed.run()
+    assert drift(agreed, "profiles") == set()
+    agreed.give_role("u1", "PATIENT")
+    agreed.run()
+    assert agreed.has_patient_named("Asha Rao")
+    assert drift(agreed, "profiles") == {("orphan", "u1", None, False)}
+    assert remove("profiles", ["u1"], agreed, operator="asha") == 1
+    agreed.run()
+    assert not agreed.has_patient_named("Asha Rao")
+    assert drift(agreed, "profiles") == set()
 
 
 @pytest.mark.parametrize(

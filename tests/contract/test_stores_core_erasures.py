@@ -66,12 +66,12 @@ def test_an_erasure_ends_when_a_round_finds_nothing_and_else_is_announced_again(
 ) -> None:
     key, _ = at_core.erasures.order("u1", "asha")
     announced(at_core)
-    assert at_core.erasures.end_round(key, 3) == "ordered"
+    assert at_core.erasures.end_round(key, 3, "sealed", 0) == "ordered"
     assert announced(at_core) == {("erasure", key)}
     assert at_core.erasures.read([key])[key].round == 2
     at_core.erasures.erase(key)
     assert at_core.user("u1") is None
-    assert at_core.erasures.end_round(key, 0) == "certified"
+    assert at_core.erasures.end_round(key, 0, "sealed", 0) == "certified"
     assert at_core.erasures.read([key]) == {}
     assert at_core.holds.find("u1")["state"] == "certified"
 
@@ -79,7 +79,7 @@ def test_an_erasure_ends_when_a_round_finds_nothing_and_else_is_announced_again(
 def test_what_comes_back_opens_a_certified_erasure_once_more(at_core: CoreWorld) -> None:
     key, _ = at_core.erasures.order("u1", "asha")
     at_core.erasures.erase(key)
-    at_core.erasures.end_round(key, 0)
+    at_core.erasures.end_round(key, 0, "sealed", 0)
     announced(at_core)
     at_core.tombstones.reopen(["u1", "u2"])
     assert announced(at_core) == {("erasure", key)}

@@ -79,6 +79,8 @@ class MemoryCoreErasures:
                     "round": 1,
                     "receipts": self._receipts(known, held=held),
                     "ordered_at": self._core.clock(),
+                    "buried_at": self._core.clock(),
+                    "visits": (known or {}).get("visits", set()),
                     **UNWATCHED,
                 }
                 _announce(self._core, key)
@@ -161,7 +163,7 @@ class MemoryCoreErasures:
                     row["round"] += 1
                     _announce(self._core, erasure)
                 else:
-                    row |= {"state": "certified", "uid": None}
+                    row |= {"state": "certified", "uid": None, "visits": set()}
                     if not row["last_look"]:
                         row["sealed"], again = sealed, self._core.clock() + again_s
                         row["look_again_at"] = again
@@ -185,15 +187,15 @@ class MemoryCoreErasures:
     def _erasure(self, key: str, row: Row) -> Erasure:
         user = self._core.user_by_uid(row["uid"])
         user_id = row["user_id"] or (user["id"] if user else None)
-        visits = [k for k, v in self._core.appointment_rows.items() if v["user_id"] == user_id]
+        visits = {k for k, v in self._core.appointment_rows.items() if v["user_id"] == user_id}
         return Erasure(
             id=key,
             uid=row["uid"],
             user_id=user_id,
-            visits=tuple(sorted(visits)),
+            visits=tuple(sorted(visits | row["visits"])),
             by_operator=row["operator"] is not None,
             round=row["round"],
-            age_s=self._core.clock() - row["ordered_at"],
+            age_s=self._core.clock() - row["buried_at"],
             last_look=row["last_look"],
         )
 
@@ -204,8 +206,12 @@ class MemoryCoreErasures:
         return known["receipts"] if known and known["state"] == "certified" else {}
 
     def _bury(self, erasure: str, entities: Sequence[tuple[str, str]]) -> int:
-        for kind, key in entities:
-            self._core.tombstones.setdefault(alias(kind, key), erasure)
+        buried = {alias(kind, key) for kind, key in entities} - self._core.tombstones.keys()
+        self._core.tombstones |= dict.fromkeys(buried, erasure)
+        row = self._core.erasure_rows[erasure]
+        row["visits"] = row["visits"] | {key for kind, key in entities if kind == "appointment"}
+        if buried:
+            row["buried_at"] = self._core.clock()
         return core_erasing.forget_entities(self._core, set(entities))
 
     def _erase(self, erasure: str, uid: str, user_id: str | None) -> dict[str, int]:

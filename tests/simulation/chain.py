@@ -41,8 +41,7 @@ class Finding:
 class Chain:
     """
     `kind` is that of the refs in its messages, and `number_of` finds the number of an entity in a
-    key, None for one that no operation can name. `findings` looks at the world when all is quiet;
-    `announce_all` announces every source anew.
+    key, None for one that no operation can name. `findings` looks at the world when all is quiet.
     """
 
     name: str
@@ -50,4 +49,3 @@ class Chain:
     number_of: Callable[[str], int | None]
     operations: Mapping[str, Operation]
     findings: Callable[[World], Iterator[Finding]]
-    announce_all: Callable[[World], None]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from importlib import import_module
 from itertools import takewhile
 from typing import Any
@@ -307,6 +308,64 @@ def test_a_step_that_was_running_cannot_bring_the_patient_back(to: MemoryClients
     assert list(everywhere(to)) == []
     assert to.memory_supabase.auth_users == {}
     assert to.memory_core.erasure_rows[alias("user", UID)]["round"] == 2
+    assert state(to) == "certified"
+
+
+def shown(to: MemoryClients) -> list[str]:
+    return [path for path in to.firebase.documents if "/appointments/" in path]
+
+
+def book(to: MemoryClients, key: str) -> dict[str, Any]:
+    """Book a visit for the patient; return what a step reads of it now."""
+    user = to.memory_core.user_by_uid(UID)
+    assert user is not None
+    to.memory_core.put_appointment(key, user["id"])
+    return to.core_appointments.read([key])
+
+
+def test_a_visit_booked_and_shown_while_the_erasure_runs_is_gone_when_it_is_certified(
+    to: MemoryClients,
+) -> None:
+    """Firestore is erased by then, and after it core erases the row that tells of the visit."""
+
+    def act() -> None:
+        to.shown_appointments.show(list(book(to, "a2").values()), {})
+        assert len(shown(to)) == 2
+
+    faults.at(to.memory_core, "core_erasures.erase", act, moment="before")
+    delete_account(to)
+    assert shown(to) == []
+    assert state(to) == "certified"
+
+
+def test_a_visit_booked_while_the_erasure_runs_and_shown_late_is_waited_for(
+    to: MemoryClients,
+) -> None:
+    """The order is old by then: what counts is when the last of the patient's was buried."""
+
+    def act() -> None:
+        days_pass(to, 1)
+        read = list(book(to, "a2").values())
+        write = partial(to.shown_appointments.show, read, {})
+        faults.at(to.memory_core, "core_erasures.remains", write, moment="before")
+
+    faults.at(to.memory_core, "core_erasures.erase", act, moment="before")
+    delete_account(to)
+    assert to.memory_core.erasure_rows[alias("user", UID)]["round"] == 2
+    assert ("certify_erasure", "steps_may_still_run") in to.bus.refusals
+    assert shown(to) == []
+    assert state(to) == "certified"
+
+
+def test_a_visit_that_the_backend_deletes_while_the_erasure_runs_is_gone_from_firestore(
+    to: MemoryClients,
+) -> None:
+    """No step is run for its deletion: it is buried."""
+    assert shown(to)
+    delete = partial(to.memory_core.delete_appointment, "a1")
+    faults.at(to.memory_supabase, "supabase_patients.erase", delete, moment="before")
+    delete_account(to)
+    assert shown(to) == []
     assert state(to) == "certified"
 
 

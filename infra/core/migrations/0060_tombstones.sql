@@ -26,6 +26,8 @@ create table sync.erasures (
   round integer not null default 1,
   receipts jsonb not null default '{}',       -- {store: {state, erased, held, code}}: counts, no content
   ordered_at timestamptz not null default now(),
+  buried_at timestamptz not null default now(), -- the last of what is theirs: a step may run from before
+  visits text[] not null default '{}',        -- buried and maybe shown, until certified: their rows may go
   certified_at timestamptz,
   sealed text,
   look_again_at timestamptz,                  -- when no message of before can be left in any queue
@@ -72,6 +74,15 @@ begin
   select distinct sync.alias(r.kind, r.key), p_erasure
   from jsonb_to_recordset(p_refs) as r(kind text, key text)
   on conflict do nothing;
+  get diagnostics known = row_count;
+  update sync.erasures e set
+    buried_at = case when known > 0 then clock_timestamp() else e.buried_at end,
+    visits = array(
+      select unnest(e.visits)
+      union select r.key from jsonb_to_recordset(p_refs) as r(kind text, key text)
+            where r.kind = 'appointment'
+      order by 1)
+  where e.id = p_erasure;
   delete from sync.ledger l using jsonb_to_recordset(p_refs) as r(kind text, key text)
   where l.kind = r.kind and l.key = r.key;
   get diagnostics known = row_count;

@@ -233,7 +233,7 @@ begin
     return became;
   end if;
   update sync.erasures e set
-    state = 'certified', uid = null, certified_at = now(),
+    state = 'certified', uid = null, visits = '{}', certified_at = now(),
     sealed = case when not e.last_look then p_sealed end,
     look_again_at = case when not e.last_look then now() + make_interval(secs => p_again_s) end
   where e.id = p_erasure and e.state = 'ordered' returning e.state into became;

@@ -70,11 +70,6 @@ def _seen(row: dict[str, Any]) -> str:
     return f"{row['start']:%Y-%m-%dT%H:%M:%SZ} {row['doctor_id']}"
 
 
-def _announce_all(world: World) -> None:
-    for (kind, _), row in world.to.memory_core.outbox.rows.items():
-        row.sent = row.sent and kind != "appointment"
-
-
 def _findings(world: World) -> Iterator[Finding]:
     shown = {
         path: fields
@@ -126,5 +121,4 @@ CHAIN = Chain(
         "sign_doctor_in": Operation(1, _sign_doctor_in),
     },
     findings=_findings,
-    announce_all=_announce_all,
 )

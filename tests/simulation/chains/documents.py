@@ -123,11 +123,6 @@ def _reminded(world: World) -> dict[str, set[str]]:
     return world.notes.setdefault("reminded", {})
 
 
-def _announce_all(world: World) -> None:
-    for row in world.to.memory_supabase.outbox.rows.values():
-        row.sent = False
-
-
 def _findings(world: World) -> Iterator[Finding]:
     uploads = {
         key: row
@@ -207,5 +202,4 @@ CHAIN = Chain(
         "remind": Operation(2, _remind),
     },
     findings=_findings,
-    announce_all=_announce_all,
 )

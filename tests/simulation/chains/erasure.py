@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from shared import ids, settings
-from shared.events import Event, Ref, new_traceparent
 from tests.memory import core_erasing
 from tests.memory.place import alias
 from tests.simulation.chain import Chain, Finding, Operation
@@ -25,12 +24,6 @@ def _order(world: World, person: int, value: int) -> None:
         _, state = world.to.core_erasures.order(uid, "operator-1")
         if state == "ordered":
             deleted(world).setdefault(person, []).append(uid)
-
-
-def _announce_all(world: World) -> None:
-    refs = tuple(Ref("user", uid) for uids in deleted(world).values() for uid in uids)
-    if refs:
-        world.to.publish([Event("user-deleted", refs, new_traceparent())])
 
 
 def _findings(world: World) -> Iterator[Finding]:
@@ -97,5 +90,4 @@ CHAIN = Chain(
     number_of=lambda key: None,
     operations={"order_erasure": Operation(1, _order)},
     findings=_findings,
-    announce_all=_announce_all,
 )

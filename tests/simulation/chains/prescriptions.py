@@ -130,11 +130,6 @@ def _columns(world: World, key: str, value: int) -> Row:
     return {"pdf_url": pdf, "summary": summary, "created_at": known["created_at"]}
 
 
-def _announce_all(world: World) -> None:
-    for (kind, _), row in world.to.memory_core.outbox.rows.items():
-        row.sent = row.sent and kind != "prescription"
-
-
 def _findings(world: World) -> Iterator[Finding]:
     for key, row in world.to.memory_core.prescription_rows.items():
         if is_canary(key):
@@ -243,5 +238,4 @@ CHAIN = Chain(
         "link_walk_in": Operation(1, _link),
     },
     findings=_findings,
-    announce_all=_announce_all,
 )

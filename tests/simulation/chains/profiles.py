@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from shared.events import Event, Ref, new_traceparent
 from shared.people.profile_reading import read_profile
 from shared.stores.core_profiles import COLUMNS
 from tests.simulation.chain import Chain, Finding, Operation
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
 
 _STEP = ("store_user", "store_profile")
 _DOCTOR = ("store_user", "store_doctor")
-_TOPICS = {"users": "profile-changed", "doctors": "doctor-changed"}
 _UNNAMED = frozenset({"doctor_name_missing"})
 
 
@@ -62,21 +60,6 @@ def _write_doctor(world: World, person: int, value: int) -> None:
     if uid in world.to.firebase.account_rows:
         fields = _name(world, value) | {"licenseNo": f"KMC-{value}", "specialization": "ENT"}
         world.to.firebase.write_profile(uid, "doctors", **fields)
-
-
-def _announce_all(world: World) -> None:
-    for collection, topic in _TOPICS.items():
-        uids = [uid for uid in world.to.firebase.account_rows if _profile(world, collection, uid)]
-        uids += [uid for uid in _stored(world) if collection == "users" and uid not in uids]
-        refs = tuple(Ref("user", uid) for uid in uids)
-        if refs:
-            world.to.publish([Event(topic, refs, new_traceparent())])
-
-
-def _stored(world: World) -> list[str]:
-    """Return whose profile core has read; a deleted one is announced too."""
-    accounts = world.to.firebase.account_rows
-    return [uid for uid in world.to.memory_core.profile_reading_rows if uid in accounts]
 
 
 def _profile(world: World, collection: str, uid: str) -> dict[str, Any] | None:
@@ -143,5 +126,4 @@ CHAIN = Chain(
         "write_doctor": Operation(1, _write_doctor),
     },
     findings=_findings,
-    announce_all=_announce_all,
 )

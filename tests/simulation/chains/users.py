@@ -117,14 +117,6 @@ def _announce(world: World, uids: list[str]) -> None:
     world.to.publish([Event("user-changed", refs, new_traceparent())])
 
 
-def _announce_all(world: World) -> None:
-    accounts = list(world.to.firebase.account_rows)
-    if accounts:
-        _announce(world, accounts)
-    for (kind, _), row in world.to.memory_core.outbox.rows.items():
-        row.sent = row.sent and kind != "user"
-
-
 def _findings(world: World) -> Iterator[Finding]:
     yield from _twice(world)
     for uid, account in world.to.firebase.account_rows.items():
@@ -246,5 +238,4 @@ CHAIN = Chain(
         "walk_in": Operation(1, _walk_in),
     },
     findings=_findings,
-    announce_all=_announce_all,
 )
