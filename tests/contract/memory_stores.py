@@ -99,6 +99,10 @@ class MemoryStores(MemoryClients):
         self.memory_core.put_user(user, role="DOCTOR")
         self.memory_core.put_doctor(user, first_name="Asha", last_name="Rao")
 
+    def make_patient(self, uid: str) -> None:
+        """Make a user a patient again, as the backend does."""
+        self.memory_core.put_user(self.user(uid)["id"], role="PATIENT")
+
     def delete_upload(self, key: str) -> None:
         """Delete an upload as the product does; nobody is told."""
         self.memory_supabase.delete_document(key)

@@ -57,6 +57,7 @@ update sync.outbox set changed_at = changed_at - interval '1 minute',
   sent_at = sent_at - interval '1 minute'
 """
 _PROMOTE = "update users set role = 'DOCTOR' where firebase_uid = %(uid)s"
+_DEMOTE = "update users set role = 'PATIENT' where firebase_uid = %(uid)s"
 _NAME = """
 insert into doctors (id, user_id, first_name, last_name)
 select 'd1', id, 'Asha', 'Rao' from users where firebase_uid = %(uid)s
@@ -193,6 +194,10 @@ class RealStores(Clients):
         """Make a user a doctor, as the backend does."""
         self.core_sql.execute(_PROMOTE, {"uid": uid})
         self.core_sql.execute(_NAME, {"uid": uid})
+
+    def make_patient(self, uid: str) -> None:
+        """Make a user a patient again, as the backend does."""
+        self.core_sql.execute(_DEMOTE, {"uid": uid})
 
     def delete_upload(self, key: str) -> None:
         """Delete an upload as the product does; nobody is told."""

@@ -11,6 +11,7 @@ from flask.testing import FlaskClient
 from shared import clients
 from shared.repair.orphans import OrphanError, remove
 from shared.repair.projections import PROJECTIONS
+from shared.repair.reconciliations import announcer
 from tests.contract.agreed import NAMES, drift
 from tests.contract.drifts import DOC, copies_of, mirror
 from tests.contract.memory_stores import Stores
@@ -50,6 +51,24 @@ def test_a_profile_that_was_deleted_past_its_trigger_is_taken_back_on_order_only
     assert not agreed.has_patient_named("Asha Rao")
     assert drift(agreed, "profiles") == set()
     assert agreed.removals() == [("profiles", "u1", "asha")]
+
+
+def test_what_core_holds_of_a_profile_that_was_deleted_while_its_owner_was_no_patient_is_an_orphan(
+    agreed: Stores,
+) -> None:
+    agreed.make_doctor("u1")
+    agreed.firebase.delete_profile("u1")
+    announcer("firestore/users", "user", agreed)(["u1"])
+    agreed.run()
+    assert drift(agreed, "profiles") == set()
+    agreed.make_patient("u1")
+    agreed.run()
+    assert agreed.has_patient_named("Asha Rao")
+    assert drift(agreed, "profiles") == {("orphan", "u1", None, False)}
+    remove("profiles", ["u1"], agreed, operator="asha")
+    agreed.run()
+    assert not agreed.has_patient_named("Asha Rao")
+    assert drift(agreed, "profiles") == set()
 
 
 @pytest.mark.parametrize(

@@ -102,7 +102,8 @@ def _appointments(core: MemoryCore) -> Rows:
 def _profiles(core: MemoryCore) -> Rows:
     for uid, reading in core.profile_reading_rows.items():
         user = core.user_by_uid(uid)
-        if not user or user["role"] != "PATIENT" or "profile_deleted" in reading["review_reasons"]:
+        deleted = "profile_deleted" in reading["review_reasons"] and not reading["held"]
+        if not user or user["role"] != "PATIENT" or deleted:
             continue
         known: dict[str, Any] = dict(core.patient_rows.get(user["id"], {}))
         known["language"] = core.languages.get(user["id"])

@@ -26,7 +26,8 @@ where not exists (
 
 -- Core patients against their profiles: of a patient's columns those that are the profile's own, for
 -- the others may hold what the backend has filled in. Who is no patient has a profile that core
--- passes over.
+-- passes over. Of a deleted profile nothing is left to compare, unless it was deleted while its owner
+-- was no patient: what core then still holds of it is an orphan once its owner is a patient again.
 create view sync.projection_profiles as
 select r.ctid as at, r.uid as entity, r.uid as key,
        concat_ws(E'\x1f', r.uid,
@@ -44,7 +45,7 @@ select r.ctid as at, r.uid as entity, r.uid as key,
 from sync.profile_readings r
 join public.users u on u.firebase_uid = r.uid and u.role::text = 'PATIENT'
 left join public.patients p on p.user_id = u.id
-where 'profile_deleted' <> all (r.review_reasons);
+where r.held <> '{}' or 'profile_deleted' <> all (r.review_reasons);
 
 -- Core doctors against their profiles: the name. Specialties and licence may be core's own.
 create view sync.projection_doctors as
