@@ -13,13 +13,12 @@ Gives up:   an account that is not a patient's is answered 409; under legal hold
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from shared import log
 from shared.access import webhook
+from shared.access.json_body import read_object
 from shared.erasure.erasing import order, read_order
-from shared.errors import RequestError
 from shared.runtime import endpoint
 
 if TYPE_CHECKING:
@@ -31,17 +30,7 @@ if TYPE_CHECKING:
 @endpoint
 def order_erasure(request: Request, to: Clients) -> dict[str, Any]:
     """Check the order and note it."""
-    uid, operator = read_order(_object(webhook.read_body(request)))
+    uid, operator = read_order(read_object(webhook.read_body(request)))
     ordered = order(uid, operator, to.core_erasures)
     log.event("ordered", step="order_erasure", code=ordered["state"])
     return ordered
-
-
-def _object(body: bytes) -> dict[str, Any]:
-    try:
-        parsed = json.loads(body)
-    except (ValueError, RecursionError):
-        raise RequestError(400, "not_json", "the body must be JSON") from None
-    if not isinstance(parsed, dict):
-        raise RequestError(422, "not_object", "the body must be a JSON object")
-    return cast("dict[str, Any]", parsed)

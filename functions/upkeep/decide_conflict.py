@@ -12,12 +12,11 @@ Gives up:   a conflict closed in another way is answered 409
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from shared import log
 from shared.access import webhook
-from shared.errors import RequestError
+from shared.access.json_body import read_object
 from shared.people.conflicts import decide, read_decision
 from shared.runtime import endpoint
 
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
 @endpoint
 def decide_conflict(request: Request, to: Clients) -> dict[str, Any]:
     """Check the decision and carry it out."""
-    made = read_decision(_object(webhook.read_body(request)))
+    made = read_decision(read_object(webhook.read_body(request)))
     announced = decide(
         made,
         conflicts=to.core_conflicts,
@@ -40,13 +39,3 @@ def decide_conflict(request: Request, to: Clients) -> dict[str, Any]:
     )
     log.event("decided", step="decide_conflict", code=made.decision, count=announced)
     return {"conflict": made.conflict, "decision": made.decision, "announced": announced}
-
-
-def _object(body: bytes) -> dict[str, Any]:
-    try:
-        parsed = json.loads(body)
-    except (ValueError, RecursionError):
-        raise RequestError(400, "not_json", "the body must be JSON") from None
-    if not isinstance(parsed, dict):
-        raise RequestError(422, "not_object", "the body must be a JSON object")
-    return cast("dict[str, Any]", parsed)

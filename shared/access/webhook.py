@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import json
 import time
 from typing import TYPE_CHECKING, Any, cast
 
+from shared.access.json_body import read_object
 from shared.errors import RequestError, SettingMissingError
 
 if TYPE_CHECKING:
@@ -70,13 +70,7 @@ def authenticate(headers: Headers, body: bytes, secrets: str) -> None:
 
 def check_hint(body: bytes, *, table: str) -> None:
     """Check the form of a hint: {"type", "schema", "table", "ids"}. Raise 400 or 422."""
-    try:
-        parsed = json.loads(body)
-    except (ValueError, RecursionError):
-        raise RequestError(400, "not_json", "the body must be JSON") from None
-    if not isinstance(parsed, dict):
-        raise RequestError(422, "not_object", "the body must be a JSON object")
-    hint = cast("dict[str, Any]", parsed)
+    hint = read_object(body)
     if _depth(hint) > _MAX_DEPTH:
         raise RequestError(422, "too_deep", f"the body must nest at most {_MAX_DEPTH} levels")
     if hint.get("type") not in _OPERATIONS:

@@ -5,13 +5,13 @@ checked by it and the OpenAPI document is made of it (shared/status/openapi.py).
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from shared.access import webhook
+from shared.access.json_body import read_object
 from shared.errors import RequestError
 from shared.replies import Reply, error_reply, json_reply
 
@@ -146,13 +146,7 @@ def _values(route: Route, found: Mapping[str, str], request: Request) -> dict[st
 
 
 def _body(route: Route, body: bytes) -> dict[str, Any]:
-    try:
-        parsed = json.loads(body)
-    except (ValueError, RecursionError):
-        raise RequestError(400, "not_json", "the body must be JSON") from None
-    if not isinstance(parsed, dict):
-        raise RequestError(422, "not_object", "the body must be a JSON object")
-    fields = cast("dict[str, Any]", parsed)
+    fields = read_object(body)
     known = {parameter.name for parameter in route.of("body")}
     for name in sorted(fields.keys() - known):
         raise RequestError(422, "unknown_field", f"`{name[:32]}` is none of {sorted(known)}")

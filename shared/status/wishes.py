@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from typing import Any, cast
 
+from shared.access.json_body import read_object
 from shared.errors import RequestError
 
 _NAMES = {str: "a string", bool: "true or false", float: "a number", list: "a list of strings"}
@@ -21,13 +21,7 @@ def read(body: bytes, fields: Mapping[str, type]) -> dict[str, Any] | None:
     """
     if not body.strip():
         return None
-    try:
-        given = json.loads(body)
-    except (ValueError, RecursionError):
-        raise RequestError(400, "not_json", "the body must be JSON") from None
-    if not isinstance(given, dict):
-        raise RequestError(422, "not_object", "the body must be a JSON object")
-    wanted = cast("dict[str, Any]", given)
+    wanted = read_object(body)
     for name in sorted(wanted.keys() - fields.keys()):
         raise RequestError(422, "unknown_field", f"`{name[:20]}` is none of {sorted(fields)}")
     for name, value in wanted.items():
