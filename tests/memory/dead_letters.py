@@ -16,11 +16,13 @@ class MemoryDeadLetters:
 
     def erase(self, owners: Owners) -> tuple[Counter[str], bool]:
         """Delete every dead letter that names an erased entity."""
+        with self._bus.effect("dead_letters.pull"):
+            kept = list(self._bus.kept)
+        # Core is asked in between: within an effect of the bus, a worker that waits for its turn at
+        # core would hold the bus, and the worker whose turn it is might wait for that.
+        whose = [set(owners(refs_of(data)).values()) for data in kept]
         with self._bus.effect("dead_letters.erase"):
-            erased, others = Counter[str](), list[bytes]()
-            for data in self._bus.kept:
-                whose = set(owners(refs_of(data)).values())
-                erased.update(whose)
-                others += [] if whose else [data]
-            self._bus.kept = others
-            return erased, True
+            for data, erasures in zip(kept, whose, strict=True):
+                if erasures and data in self._bus.kept:
+                    self._bus.kept.remove(data)
+            return Counter(erasure for erasures in whose for erasure in erasures), True
