@@ -2,7 +2,8 @@
 The real things behind the stores, each made when first needed and kept for the process's life.
 
 A step receives `Clients` as a parameter, so tests hand it other stores and nothing is patched.
-Every SDK is imported inside the property that needs it: a function pays only for its own.
+Every SDK is imported inside the property that needs it: a function pays only for its own. The file
+is long because it is flat: a property a store, and nothing else.
 """
 
 from __future__ import annotations

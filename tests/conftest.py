@@ -83,7 +83,7 @@ def _supabase_sql(
     with connection:
         connection.execute(
             "truncate public.documents, public.rag_chunks, auth.users, auth.audit_log_entries,"
-            " sync.outbox, sync.tombstones cascade"
+            " sync.outbox, sync.tombstones, sync.removed_files cascade"
         )
         yield connection
 

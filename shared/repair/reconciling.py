@@ -87,10 +87,11 @@ class Reconciliation:
         report.complete = len(wanted) == len(differing)
         if not wanted:
             return {}, {}
-        target = {(row.entity, row) for row in self.target.rows(wanted)}
+        # Lists, in the order of the sides: what is announced keeps it, run after run.
+        target = [(row.entity, row) for row in dict.fromkeys(self.target.rows(wanted))]
         listed = self.source.rows(wanted)
         report.rows_read = len(target) + len(listed)
-        source = {(self.name(row.entity), row) for row in listed}
+        source = [(self.name(row.entity), row) for row in listed]
         have = {(entity, row.key, row.hash) for entity, row in target}
         want = {(entity, row.key, row.hash) for entity, row in source}
         return (
@@ -111,7 +112,7 @@ class Reconciliation:
         kind = self.projection.kind
         orphans = extra.keys() - missing.keys()
         deleted = self.source.deleted(kind, set(orphans), self.name) if orphans else {}
-        strays = orphans - deleted.keys()
+        strays = sorted(orphans - deleted.keys())
         found = [
             Finding(kind, row.entity, "stale" if name in extra else "missing",
                     seen=_seen(row, extra.get(name)))
@@ -124,9 +125,7 @@ class Reconciliation:
         standing = self.findings.standing(self.projection, [*keys, *strays], age_s)
         moving = self.source.moving(kind, keys, age_s) if keys else set[str]()
         moving |= {key for key, known in standing.items() if known.moving}
-        found += [
-            Finding(kind, name, "orphan", seen=_seen(None, extra[name])) for name in sorted(strays)
-        ]
+        found += [Finding(kind, name, "orphan", seen=_seen(None, extra[name])) for name in strays]
         report.in_flight = sum(f.key in moving for f in found)
         return [_judged(f, standing[f.key]) for f in found if f.key not in moving]
 

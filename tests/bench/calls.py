@@ -6,7 +6,9 @@ import json
 import time
 from collections.abc import Mapping
 from typing import Any, LiteralString
+from uuid import uuid4
 
+import jwt
 import psycopg
 from google.events.cloud.firestore import Document, DocumentEventData
 
@@ -52,7 +54,9 @@ class Calls:
         if function.name == "park_dead_letter":
             source = {"CloudPubSubDeadLetterSourceSubscription": "store-user"}
             return Call(push_body([Ref("message", "bench")], source))
-        return Call(push_body([Ref(kind, self._keys[kind])]))
+        # No erasure is under way: these steps look for theirs and find it gone.
+        key = str(uuid4()) if kind == "erasure" else self._keys[kind]
+        return Call(push_body([Ref(kind, key)]))
 
     def _account(self, _: Function) -> Call:
         return account_created(self._keys["user"])
@@ -72,20 +76,44 @@ class Calls:
         return Call(json.dumps({"data": {"jwt": "e30.e30.e30"}}).encode(), right=401)
 
     def _http(self, function: Function) -> Call:
-        if function.name == "decide_conflict":
-            body = {"conflict": 10**9, "decision": "keep_other", "operator": "bench"}
-            return Call(json.dumps(body).encode(), right=404)
+        uid = self._keys["user"]
         hint = {"type": "INSERT", "table": "documents", "schema": "public"}
-        body, now = json.dumps(hint | {"ids": [self._keys["document"]]}).encode(), int(time.time())
+        orphan = {"projection": "prescriptions", "keys": ["none"], "operator": "bench"}
+        decision = {"conflict": 10**9, "decision": "keep_other", "operator": "bench"}
+        made = {
+            "decide_conflict": lambda: Call(_json(decision), right=404),
+            "order_erasure": lambda: Call(_json({"uid": "nobody", "operator": "bench"})),
+            "patient_status": lambda: Call(b"", _signed_in(uid), method="GET",
+                                           path=f"/api/sync/patient/{uid}"),
+            "receive_announcement": lambda: self._signed({"uid": uid}, "/firebase/user-created"),
+            "receive_document": lambda: self._signed(hint | {"ids": [self._keys["document"]]}),
+            "remove_orphans": lambda: Call(_json(orphan), right=409),
+            "sync_status": lambda: Call(b"", {}, method="GET", path="/api/sync/status"),
+        }  # fmt: skip
+        return made[function.name]()
+
+    def _signed(self, content: object, path: str = "/") -> Call:
+        body, now = _json(content), int(time.time())
         signed = webhook.sign(self._secret, now, body)
-        return Call(body, {"Content-Type": "application/json", "X-HealBridge-Signature": signed,
-                           "X-HealBridge-Timestamp": str(now)})  # fmt: skip
+        headers = {"Content-Type": "application/json", "X-HealBridge-Signature": signed}
+        return Call(body, headers | {"X-HealBridge-Timestamp": str(now)}, path=path)
 
 
 def account_created(uid: str) -> Call:
     """Return the event that Firebase sends when an account is created."""
     data = {"value": {"uid": uid}}
     return Call(json.dumps(data).encode(), _event("google.firebase.auth.user.v2.created"))
+
+
+def _signed_in(uid: str) -> dict[str, str]:
+    """Return a header with an ID token as the Firebase Auth emulator issues them: unsigned."""
+    claims = {"iss": f"https://securetoken.google.com/{PROJECT}", "aud": PROJECT, "sub": uid}
+    token = jwt.encode(claims | {"exp": int(time.time()) + 3600}, "", algorithm="none")
+    return {"Authorization": f"Bearer {token}"}
+
+
+def _json(content: object) -> bytes:
+    return json.dumps(content).encode()
 
 
 def _event(kind: str) -> dict[str, str]:

@@ -9,6 +9,8 @@ the process after a thousand such requests.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
+from random import randbytes
 from statistics import median
 from typing import Any
 
@@ -22,8 +24,12 @@ from tests.bench.report import Figure
 from tests.bench.serving import BARE, MAIN, Call, served
 from tests.bench.world import World, fresh_id
 
-POSTGRES_ONLY = {"CORE_DSN", "ID_NAMESPACE"}  # the secrets of a step that touches nothing else
-_RARE = {"schedule", "blocking"}  # started a few times an hour, or refused here
+# Functions whose only store is core. Their secrets do not tell: Firebase needs none.
+POSTGRES_ONLY = {
+    "bury_user", "erase_core", "order_erasure", "park_dead_letter", "purge_history",
+    "receive_announcement", "relay_core_outbox",
+}  # fmt: skip
+_RARE = {"schedule", "blocking"}  # started a few times an hour, as people do, or refused here
 _SIGNATURES = {"auth": "cloudevent", "firestore": "cloudevent"}
 _BIG = 100  # refs of a message in the long run
 
@@ -60,10 +66,16 @@ def _one(
         kind = function.trigger["kind"]
         signature = _SIGNATURES.get(kind, "http")
         target, source, call = function.name, MAIN, calls.of(function)
-        times = times // 50 if kind in _RARE else times
+        times = times // 50 if kind in _RARE or function.core_role == "operator" else times
     with served(target, source, call, _as_role(env, function), signature) as process:
-        process.post(lambda: call, times, at_once=2)
+        process.post(lambda: _from_anywhere(call), times, at_once=2)
         return process.ready_s, process.rss_mb()
+
+
+def _from_anywhere(call: Call) -> Call:
+    """Return a call as from another caller each time: public functions limit how often one asks."""
+    address = ".".join(str(part) for part in (10, *randbytes(3)))
+    return replace(call, headers={**call.headers, "X-Forwarded-For": address})
 
 
 def _as_role(env: Mapping[str, str], function: Function | None) -> dict[str, str]:
@@ -89,7 +101,7 @@ def _growth(env: Mapping[str, str], events: int, settled: int) -> float:
 def _ready(ready: Mapping[str, list[float]], functions: list[Function]) -> Figure:
     bare = median(ready["bare"])
     ratio = {f.name: round(median(ready[f.name]) / bare, 2) for f in functions}
-    lean = {f.name for f in functions if f.secrets and set(f.secrets) <= POSTGRES_ONLY}
+    lean = POSTGRES_ONLY & ratio.keys()
     worst = max(ratio, key=lambda name: ratio[name])
     return Figure(
         "ready_vs_bare_function",
@@ -97,7 +109,7 @@ def _ready(ready: Mapping[str, list[float]], functions: list[Function]) -> Figur
         ratio[worst] <= 2.0 and all(ratio[name] <= 1.5 for name in lean),
         f"worst {worst} {spread(ready[worst])} s",
         f"{spread(ready['bare'])} s: a bare function on functions-framework",
-        f"secrets of core alone, at most 1.5: {', '.join(f'{n} {ratio[n]}' for n in sorted(lean))}",
+        f"core alone, at most 1.5: {', '.join(f'{n} {ratio[n]}' for n in sorted(lean))}",
     )
 
 

@@ -27,6 +27,8 @@ class Call:
     body: bytes = b"{}"
     headers: Mapping[str, str] = field(default_factory=lambda: {"Content-Type": "application/json"})
     right: int | None = None
+    method: str = "POST"
+    path: str = "/"
 
 
 class Served:
@@ -97,11 +99,11 @@ def _first_answer(process: subprocess.Popen[bytes], port: int, call: Call) -> No
 
 
 def _good(connection: http.client.HTTPConnection, call: Call) -> None:
-    connection.request("POST", "/", call.body, dict(call.headers))
+    connection.request(call.method, call.path, call.body, dict(call.headers))
     answer = connection.getresponse()
     answer.read()
     if answer.status != call.right and (call.right or answer.status >= 400):
-        raise RuntimeError(f"the function answered {answer.status}")
+        raise RuntimeError(f"a function answered {call.method} {call.path} with {answer.status}")
 
 
 def _children(pid: int) -> list[int]:

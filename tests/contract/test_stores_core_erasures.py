@@ -7,6 +7,7 @@ import pytest
 from shared.events import Ref
 from tests.contract.postgres_core_world import CoreWorld
 
+SEALED, AGAIN_S = "sealed", 60.0
 REFS = [Ref("user", "u1"), Ref("prescription", "rx"), Ref("user", "u2"), Ref("document", "d1")]
 
 

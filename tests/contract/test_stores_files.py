@@ -97,8 +97,8 @@ def test_an_unchanged_source_is_not_sent(at: Both) -> None:
 def test_a_missing_pdf_is_missing_and_a_foreign_bucket_is_refused(at: Both) -> None:
     with pytest.raises(PdfMissingError), at.sources.open(URL, None):
         pass
-    elsewhere = at.sources.open("s3://elsewhere/rx1.pdf", None)
-    with pytest.raises(PermanentError, match="pdf_bucket_not_allowed"), elsewhere:
+    refused = pytest.raises(PermanentError, match="pdf_bucket_not_allowed")
+    with refused, at.sources.open("s3://elsewhere/rx1.pdf", None):
         pass
 
 

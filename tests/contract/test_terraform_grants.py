@@ -52,7 +52,7 @@ def test_only_the_erasure_may_delete_accounts() -> None:
 
 def test_only_functions_that_keep_inboxes_or_show_appointments_may_write_firestore() -> None:
     writers = _functions_whose_code_has(
-        r"\bto\.(inboxes|shown|appointment_views|firestore)\b|shown_appointments|show_appointment|shared\.orphans"
+        r"\bto\.(inboxes|shown|appointment_views|firestore)\b|shown_appointments|show_appointment|repair\.orphans"
     )
     assert _with_role('"roles/datastore.user"') == writers
     readers = _functions_whose_code_has(r"\bto\.(profiles|firebase_patients)\b") - writers

@@ -86,7 +86,12 @@ def untold(delivery: Delivery) -> set[tuple[str, str]]:
 
 
 def first_ref(delivery: Delivery) -> tuple[str, str] | None:
-    return next(((ref["kind"], ref["key"]) for ref in _refs(delivery)), None)
+    return next(iter(refs_of(delivery)), None)
+
+
+def refs_of(delivery: Delivery) -> list[tuple[str, str]]:
+    """Return kind and key of what a message is about; none of one that nobody can read."""
+    return [(ref["kind"], ref["key"]) for ref in _refs(delivery)]
 
 
 def _refs(delivery: Delivery) -> list[dict[str, Any]]:

@@ -15,6 +15,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from shared.outcomes import FORWARDED
 from tests.simulation import telling
 from tests.simulation.chain import Finding
 from tests.simulation.chains import CHAINS
@@ -39,8 +40,11 @@ class Violation:
 def aftermath(world: World) -> Iterator[Violation]:
     """End the storm, sweep, look; repair, sweep, look again."""
     yield from _unexpected(world)
-    world.told.append("-- the storm is over: sweep")
-    if not sweep(world):
+    world.told.append("-- the storm is over: what is on its way arrives")
+    quiet = world.drain()
+    yield from _let_go(world)
+    world.told.append("-- sweep")
+    if not (quiet and sweep(world)):
         yield Violation("lost", "the bus does not fall quiet")
         return
     yield from _broken(world, "lost")
@@ -49,6 +53,25 @@ def aftermath(world: World) -> Iterator[Violation]:
         yield Violation("divergent", what)
     yield from _broken(world, "divergent")
     yield from _canary(world)
+
+
+def _let_go(world: World) -> Iterator[Violation]:
+    """
+    Before anything is sent again: what a step refused, or was sent and has not answered for, must
+    still come, but for messages that the bus has lost. The sweep would hide who let go of it.
+    """
+    core = world.to.memory_core
+    for (kind, key, step), row in core.ledger_rows.items():
+        if row.state == "retrying" and (kind, key, step) not in world.lost:
+            yield Violation("lost", f"{kind} {key}: acknowledged without an outcome by {step}")
+    for (kind, key, step), row in core.awaited.rows.items():
+        origin = (kind, key, row.origin)
+        known = core.ledger_rows.get(origin)
+        # Who parked it since, or found it gone, before anything was published, sends nothing.
+        sends = known is None or known.state in FORWARDED
+        is_lost = {origin, (kind, key, step)} & world.lost or is_erased(world, key, kind)
+        if sends and not is_lost:
+            yield Violation("lost", f"{kind} {key}: {step} never answered {row.origin}")
 
 
 def _canary(world: World) -> Iterator[Violation]:

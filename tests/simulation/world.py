@@ -19,6 +19,7 @@ from tests.simulation.calling import (
     entry,
     first_ref,
     push_request,
+    refs_of,
     relays,
     signed_request,
     untold,
@@ -56,6 +57,8 @@ class World(Stage):
     answers: list[str] = field(default_factory=list[str])
     # Entities whose source changed and nobody was told: only reconciliation can find them.
     unannounced: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]])
+    # What the bus has lost: kind, key, and the step that it was for.
+    lost: set[tuple[str, str, str]] = field(default_factory=set[tuple[str, str, str]])
     # What a chain's file remembers about the history, by chain.
     notes: dict[str, Any] = field(default_factory=dict[str, Any])
     repaired: bool = False
@@ -243,6 +246,7 @@ class World(Stage):
             self.to.bus.pending.remove(lost)
             self.told.append(f"the message {described(lost)} is lost")
             self.unannounced |= untold(lost)
+            self.lost |= {(kind, key, lost.function) for kind, key in refs_of(lost)}
 
 
 def _taken(pending: list[Any], pick: int) -> Any:

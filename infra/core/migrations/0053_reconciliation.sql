@@ -31,7 +31,9 @@ create index findings_entity on sync.findings (kind, key);
 
 -- What the ledger knows of entities that differ. `moving`: a step is still at it, or was lately.
 -- `tried` is what the last run saw of an entity that it repaired, when the steps have worked since: if
--- the same is seen again, another repair would change nothing.
+-- the same is seen again, another repair would change nothing. A conflict keeps an entity from repair
+-- only while it waits for a person: a contact that changes after the decision, which no event tells
+-- of, would else be a conflict for ever.
 create function sync.standing(
   p_projection text, p_kind text, p_keys text[], p_steps text[], p_age_s double precision
 ) returns table (key text, moving boolean, state text, tried text)
@@ -44,7 +46,10 @@ language sql stable set search_path = '' as $$
     select k.key, max(l.updated_at) as worked_at,
            coalesce(bool_or(l.state = 'retrying'), false) as retrying,
            case when bool_or(l.state = 'parked') then 'parked'
-                when bool_or(l.state = 'conflict') then 'conflict' end as state
+                when exists (
+                  select from sync.conflicts c
+                  where c.kind = p_kind and c.key = k.key and c.step = any (p_steps)
+                    and c.resolved_at is null) then 'conflict' end as state
     from (select distinct unnest(p_keys) as key) k
     left join sync.ledger l on l.kind = p_kind and l.key = k.key and l.step = any (p_steps)
     group by k.key

@@ -89,9 +89,10 @@ def disagreements(
             yield f"profile {uid}: review reasons"
     for uid, doctor in doctors.items():
         row = rows.get(uid, {})
-        wanted = {"role": "DOCTOR", "patient_id": None, "first_name": doctor["firstName"],
-                  "last_name": doctor["lastName"], "license_no": doctor.get("licenseNo"),
+        wanted = {"role": "DOCTOR", "patient_id": None, "first_name": doctor.get("firstName"),
+                  "last_name": doctor.get("lastName"), "license_no": doctor.get("licenseNo"),
                   "verified_status": "PENDING"}  # fmt: skip
         yield from (f"doctor {uid}: {n}" for n, value in wanted.items() if row.get(n) != value)
-        if names.get(uid) != f"{doctor['firstName']} {doctor['lastName']}":
+        name = " ".join(n for n in (doctor.get("firstName"), doctor.get("lastName")) if n)
+        if names.get(uid) != (name or None):
             yield f"doctor {uid}: name in Supabase"

@@ -34,8 +34,11 @@ def _database(stand_in: Project) -> Any:
         yield connection
 
 
+_LIFE_S = 86_400  # tokens are made when tests are collected: they outlive a slow run
+
+
 def signed(secret: str = JWT_SECRET, **claims: Any) -> str:
-    given = {"sub": UID, "exp": time.time() + 600, **claims}
+    given = {"sub": UID, "exp": time.time() + _LIFE_S, **claims}
     return jwt.encode(given, secret, algorithm="HS256")
 
 
@@ -45,7 +48,7 @@ def firebase(project: str = FIREBASE_PROJECT, **claims: Any) -> str:
         "iss": f"https://securetoken.google.com/{project}",
         "aud": project,
         "sub": UID,
-        "exp": time.time() + 600,
+        "exp": time.time() + _LIFE_S,
         **claims,
     }
     return jwt.encode(given, "", algorithm="none")
@@ -93,7 +96,7 @@ def test_a_token_without_a_role_is_anon(stand_in: Project, token: str) -> None:
     ("token", "code"),
     [
         (signed(role="authenticated", exp=time.time() - 60), "PGRST303"),
-        (signed(role="authenticated", nbf=time.time() + 600), "PGRST303"),
+        (signed(role="authenticated", nbf=time.time() + _LIFE_S), "PGRST303"),
         (firebase(role="authenticated", exp=time.time() - 60), "PGRST303"),
         (firebase(project="another-project", role="authenticated"), "PGRST303"),
         (firebase(aud="another-project", role="authenticated"), "PGRST303"),
