@@ -90,6 +90,14 @@ class SupabaseDocuments:
         """Note that the files of these documents need no more attention."""
         self._supabase.call("forget_removed_files", {"p_ids": list(ids)})
 
+    def left_files(self, overdue_s: float, after: str | None, limit: int) -> list[str]:
+        """
+        Return the next deleted documents, by id, whose files are left although their deletion was
+        announced so many seconds ago.
+        """
+        arguments = {"p_overdue_s": overdue_s, "p_after": after, "p_limit": limit}
+        return [row["document_id"] for row in self._supabase.call("left_files", arguments)]
+
     def unmirror(self, versions: dict[str, int]) -> None:
         """Remove mirrors, given as document id -> version at which the source was gone."""
         rows = [{"id": key, "source_version": version} for key, version in versions.items()]

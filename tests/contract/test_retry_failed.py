@@ -18,6 +18,7 @@ from tests.databases import REPOSITORY
 from tests.memory.faults import fail
 
 DOC = "00000000-0000-4000-8000-000000000001"
+FILE = "documents/stranger/a.jpg"
 
 
 @pytest.fixture(name="to")
@@ -55,6 +56,7 @@ def test_what_an_outage_parked_is_replayed_and_arrives(to: RealStores, http: Fla
         "overdue": 0,
         "looked_into": 0,
         "last_looks": 0,
+        "left_files": 0,
     }  # by schedule: it has not rested
     assert http.post("/", json={}).json == {"retried": 1, "failed": 0}
     to.run()
@@ -112,6 +114,51 @@ def effects(to: RealStores) -> dict[str, object]:
         "inbox": to.firebase.under("users/u1/inbox"),
         "pushes": deepcopy(to.devices.shown),
     }
+
+
+def delete_upload_unheard(to: RealStores) -> None:
+    """Delete an upload of somebody whom core does not know; the message of it is lost."""
+    to.storage.files[FILE] = b"a scan"  # pyright: ignore[reportAttributeAccessIssue]
+    to.upload(DOC, "stranger")
+    to.at_supabase("update documents set file_url = %(path)s", path=FILE)
+    to.delete_upload(DOC)
+
+
+def hours_pass(to: RealStores) -> None:
+    to.at_supabase("update sync.outbox set sent_at = sent_at - interval '2 hours'")
+
+
+def left_files(http: FlaskClient) -> int:
+    return (http.post("/").get_json() or {})["left_files"]
+
+
+def test_the_file_of_an_upload_goes_although_the_message_of_its_deletion_was_lost(
+    to: RealStores, http: FlaskClient
+) -> None:
+    """Core never had the upload: the file alone is left to tell."""
+    delete_upload_unheard(to)
+    assert left_files(http) == 0  # the message may still come
+    hours_pass(to)
+    assert left_files(http) == 1
+    assert left_files(http) == 0
+    to.run()
+    assert to.storage.below("documents/stranger/") == []
+    hours_pass(to)
+    assert left_files(http) == 0
+
+
+def test_a_file_whose_removal_is_parked_is_left_to_a_person(
+    to: RealStores, http: FlaskClient
+) -> None:
+    delete_upload_unheard(to)
+    to.at_core(
+        "insert into sync.ledger (kind, key, step, state, error_code)"
+        " values ('document', %(id)s, 'store_document', 'parked', 'storage_refused')",
+        id=DOC,
+    )
+    hours_pass(to)
+    assert left_files(http) == 0
+    assert to.storage.below("documents/stranger/") == [FILE]
 
 
 def announce(to: RealStores, *uids: str) -> None:

@@ -233,6 +233,25 @@ def test_a_deleted_upload_leaves_its_file_to_be_removed(at_supabase: SupabaseWor
     assert at_supabase.documents.removed_files([UPLOAD]) == []
 
 
+def test_whose_files_are_left_is_known_until_they_are_forgotten(at_supabase: SupabaseWorld) -> None:
+    for key in (UPLOAD, OTHER):
+        at_supabase.upload({"id": key, "patient_id": "u1", "file_url": f"documents/u1/{key}"})
+        at_supabase.delete_document(key)
+    assert at_supabase.documents.left_files(-1, None, 10) == []  # not announced yet
+    token = "11111111-1111-4111-8111-111111111111"
+    at_supabase.outbox.settle(token, at_supabase.outbox.claim(token, 10, 60))
+    assert at_supabase.documents.left_files(60, None, 10) == []
+    first, second = sorted((UPLOAD, OTHER))
+    assert at_supabase.documents.left_files(-1, None, 10) == [first, second]
+    assert at_supabase.documents.left_files(-1, None, 1) == [first]
+    assert at_supabase.documents.left_files(-1, first, 10) == [second]
+    assert at_supabase.outbox.purge(-1, 10) == 0
+    at_supabase.documents.forget_removed_files([first])
+    assert at_supabase.documents.left_files(-1, None, 10) == [second]
+    assert at_supabase.outbox.purge(-1, 10) == 1
+    assert at_supabase.documents.deleted([first, second]).keys() == {second}
+
+
 def test_a_file_that_another_document_uses_is_not_removed(at_supabase: SupabaseWorld) -> None:
     for key in (UPLOAD, OTHER):
         at_supabase.upload({"id": key, "patient_id": "u1", "file_url": "documents/u1/a.jpg"})

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Container, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -116,13 +116,14 @@ class Outbox:
                 row.sent, row.lease_until, row.token, row.attempts = True, None, None, 0
                 row.sent_at = self._place.clock()
 
-    def purge(self, days: int, limit: int) -> int:
-        """Forget up to `limit` deletions announced more than `days` ago."""
+    def purge(self, days: int, limit: int, needed: Container[tuple[str, str]] = frozenset()) -> int:
+        """Forget up to `limit` deletions announced more than `days` ago, but what is needed."""
         oldest = self._place.clock() - days * 86_400
         old = [
             at
             for at, row in self.rows.items()
             if row.deleted and row.sent_at is not None and row.sent_at < oldest
+            if at not in needed
         ]
         for at in old[:limit]:
             del self.rows[at]

@@ -72,6 +72,18 @@ class MemorySupabaseDocuments:
             for key in ids:
                 self._supabase.removed_files.pop(key, None)
 
+    def left_files(self, overdue_s: float, after: str | None, limit: int) -> list[str]:
+        """Return the next deleted documents whose files are left."""
+        with self._supabase.effect("supabase_documents.left_files"):
+            oldest, rows = self._supabase.clock() - overdue_s, self._supabase.outbox.rows
+            found = {key: rows.get(("document", key)) for key in self._supabase.removed_files}
+            return [
+                key
+                for key, row in sorted(found.items())
+                if row and row.deleted and row.sent and (row.sent_at or 0) < oldest
+                if after is None or key > after
+            ][:limit]
+
     def unmirror(self, versions: dict[str, int]) -> None:
         """Remove mirrors, given as document id -> version at which the source was gone."""
         with self._supabase.effect("supabase_documents.unmirror"):
@@ -172,7 +184,8 @@ class MemorySupabaseOutbox:
     def purge(self, days: int, limit: int) -> int:
         """Forget deletions announced long ago."""
         with self._supabase.effect("supabase_outbox.purge"):
-            return self._supabase.outbox.purge(days, limit)
+            files = {("document", key) for key in self._supabase.removed_files}
+            return self._supabase.outbox.purge(days, limit, needed=files)
 
     def _announce_again(self, kind: str, keys: Sequence[str]) -> int:
         known = self._supabase.outbox.rows

@@ -234,11 +234,9 @@ class World(Stage):
     def _is_told_again(self, delivery: Delivery) -> bool:
         """
         Tell whether anything is left that tells of a message: not of one that nobody can read, nor
-        of a dead letter, nor of an upload's deletion, whose file would stay in Storage for good.
+        of a dead letter.
         """
-        files = self.to.memory_supabase.removed_files
-        dead = delivery.function == "park_dead_letter" or first_ref(delivery) is None
-        return not dead and not any(key in files for _, key in untold(delivery))
+        return delivery.function != "park_dead_letter" and first_ref(delivery) is not None
 
     def _lose_message(self, pick: int) -> None:
         """Of a message that core has not announced, only the reconciler knows that it is lost."""

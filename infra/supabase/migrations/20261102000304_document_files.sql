@@ -47,7 +47,18 @@ returns integer language sql security definer set search_path = '' as $$
   select count(*)::integer from forgotten
 $$;
 
-revoke execute on function public.removed_files(uuid[]), public.forget_removed_files(uuid[])
-  from public, anon, authenticated;
-grant execute on function public.removed_files(uuid[]), public.forget_removed_files(uuid[])
-  to service_role;
+-- The next of the deleted documents whose files are left although that was announced so long ago.
+create function public.left_files(p_overdue_s double precision, p_after uuid, p_limit integer)
+returns table (document_id uuid)
+language sql stable security definer set search_path = '' as $$
+  select r.document_id from sync.removed_files r
+  join sync.outbox o on o.kind = 'document' and o.key = r.document_id::text
+  where o.deleted and o.sent_at < now() - make_interval(secs => p_overdue_s)
+    and (p_after is null or r.document_id > p_after)
+  order by r.document_id limit p_limit
+$$;
+
+revoke execute on function public.removed_files(uuid[]), public.forget_removed_files(uuid[]),
+  public.left_files(double precision, uuid, integer) from public, anon, authenticated;
+grant execute on function public.removed_files(uuid[]), public.forget_removed_files(uuid[]),
+  public.left_files(double precision, uuid, integer) to service_role;

@@ -35,12 +35,14 @@ language sql security definer set search_path = '' as $$
          public.announce_again(p_kind, (select coalesce(array_agg(id::text), '{}') from page))
 $$;
 
--- Forget deletions that were announced more than p_days ago; rows of living documents stay.
+-- Forget deletions that were announced more than p_days ago; rows of living documents stay, and
+-- those of deleted ones whose files are still there.
 create function public.purge_outbox(p_days integer, p_limit integer) returns integer
 language sql security definer set search_path = '' as $$
   with old as (
     select o.kind, o.key from sync.outbox o
     where o.deleted and o.sent_at < now() - make_interval(days => p_days)
+      and not exists (select from sync.removed_files r where r.document_id::text = o.key)
     order by o.sent_at limit p_limit for update skip locked
   ), purged as (
     delete from sync.outbox o using old where o.kind = old.kind and o.key = old.key returning 1
