@@ -18,7 +18,7 @@ from tests.bench.report import Figure
 from tests.bench.world import World
 
 _PATIENCE_S = 150.0
-_INSERT: LiteralString = """
+INSERT: LiteralString = """
 insert into documents (id, patient_id, type, file_url, text, structured_json, ocr_confidence)
 select gen_random_uuid(), %(uid)s, 'lab_report', 'documents/bench.jpg', null,
        jsonb_build_object('medications', jsonb_build_array(jsonb_build_object('name',
@@ -26,7 +26,7 @@ select gen_random_uuid(), %(uid)s, 'lab_report', 'documents/bench.jpg', null,
          'duration_days', 5, 'confidence', 0.9))), 0.9
 from generate_series(1, %(count)s) n
 """
-_PATIENT = """
+PATIENT = """
 select firebase_uid from users where firebase_uid is not null and role = 'PATIENT' limit 1
 """
 
@@ -54,11 +54,11 @@ def _per_second(stack: Stack, count: int, size: int) -> float:
         psycopg.connect(stack.core_dsn, autocommit=True) as core,
         psycopg.connect(stack.supabase_dsn, autocommit=True) as supabase,
     ):
-        (uid,) = core.execute(_PATIENT).fetchone() or ("",)
+        (uid,) = core.execute(PATIENT).fetchone() or ("",)
         wanted = _stored(core) + count
         began = time.perf_counter()
         for _ in range(0, count, size):
-            supabase.execute(_INSERT, {"uid": uid, "count": size})
+            supabase.execute(INSERT, {"uid": uid, "count": size})
         while (now := _stored(core)) < wanted:
             if time.perf_counter() - began > _PATIENCE_S:
                 raise RuntimeError(f"{wanted - now} of {count} documents did not reach core")

@@ -10,19 +10,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from random import randbytes
+from random import randbytes, sample
 from statistics import median
 from typing import Any
 
+import psycopg
+
+from infra.local.stack import Stack
 from shared import catalog
 from shared.catalog import Function
 from shared.events import Ref
+from tests.bench.bulk import INSERT, PATIENT
 from tests.bench.calls import Calls
 from tests.bench.deliveries import push_body
 from tests.bench.measure import spread
 from tests.bench.report import Figure
 from tests.bench.serving import BARE, MAIN, Call, served
-from tests.bench.world import World, fresh_id
+from tests.bench.world import World
 
 # Functions whose only store is core. Their secrets do not tell: Firebase needs none.
 POSTGRES_ONLY = {
@@ -52,7 +56,7 @@ def run(world: World) -> list[Figure]:
             seconds, memory = _one(function, calls, env, times)
             ready.setdefault(name, []).append(seconds)
             rss.setdefault(name, memory)
-    growth = _growth(env, world.amount(100_000, 400), world.amount(20_000, 200))
+    growth = _growth(world.stack, env, world.amount(100_000, 400), world.amount(20_000, 200))
     return [_ready(ready, functions), _memory(rss, growth)]
 
 
@@ -84,11 +88,15 @@ def _as_role(env: Mapping[str, str], function: Function | None) -> dict[str, str
     return dict(env) | ({"CORE_DSN": env[f"CORE_DSN_{role.upper()}"]} if role else {})
 
 
-def _growth(env: Mapping[str, str], events: int, settled: int) -> float:
-    """Return by how many MB a step grows from its first events to a hundred thousand."""
+def _growth(stack: Stack, env: Mapping[str, str], events: int, settled: int) -> float:
+    """
+    Return by how many MB store_document grows from its first events to a hundred thousand. The
+    events are of a thousand uploads in changing company, each stored as a whole every time.
+    """
+    uploads = _uploads(stack, 10 * _BIG)
 
     def batch() -> Call:
-        return Call(push_body([Ref("document", fresh_id()) for _ in range(_BIG)]))
+        return Call(push_body([Ref("document", key) for key in sample(uploads, _BIG)]))
 
     role = _as_role(env, catalog.load().functions["store_document"])
     with served("store_document", MAIN, batch(), role) as process:
@@ -96,6 +104,18 @@ def _growth(env: Mapping[str, str], events: int, settled: int) -> float:
         before = process.rss_mb()
         process.post(batch, (events - settled) // _BIG, at_once=2)
         return process.rss_mb() - before
+
+
+def _uploads(stack: Stack, count: int) -> list[str]:
+    """Insert uploads; return their ids."""
+    with (
+        psycopg.connect(stack.core_dsn) as core,
+        psycopg.connect(stack.supabase_dsn, autocommit=True) as supabase,
+    ):
+        (uid,) = core.execute(PATIENT).fetchone() or ("",)
+        supabase.execute(INSERT, {"uid": uid, "count": count})
+        newest = "select id::text from documents order by created_at desc limit %s"
+        return [key for (key,) in supabase.execute(newest, [count])]
 
 
 def _ready(ready: Mapping[str, list[float]], functions: list[Function]) -> Figure:

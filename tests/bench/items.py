@@ -29,8 +29,8 @@ ITEMS: Mapping[str, Item] = {
         throughput.run,
         publishing.run,
         end_to_end.run,
+        functions.run,  # before bulk: a comparison has little to compare yet
         bulk.run,
-        functions.run,
         embedding.run,
         reconciling.run,
         status.run,

@@ -74,7 +74,10 @@ def served(
         env=environment, cwd=REPOSITORY, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     try:
-        _first_answer(process, port, first)
+        try:
+            _first_answer(process, port, first)
+        except (OSError, RuntimeError) as error:
+            raise RuntimeError(f"{target} gave no first good answer: {error}") from None
         yield Served(process, port, time.perf_counter() - began)
     finally:
         process.terminate()
