@@ -1,5 +1,5 @@
 """
-The one Firebase app of a process: Auth, Firestore and Cloud Messaging share it.
+The one Firebase app of a process: Auth and Cloud Messaging share it.
 
 Beside the emulators it carries a made-up token instead of looking for the machine's Google
 credentials: nothing of a developer's account may reach a local stack, and there may be none.

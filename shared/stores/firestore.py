@@ -5,6 +5,9 @@ Guards are optimistic: a write may name the snapshot it is based on, and the who
 when that document has moved on. That costs one read and one write, and holds no lock in between.
 The client's own retries are off, and every call has a time-out: a gRPC call without one can wait
 for ever on a connection that a throttled instance has lost.
+
+The client is Firestore's own, not firebase-admin's, which makes the same one but costs 5 MB and a
+fifth more to import. Beside the emulator it asks for no credentials.
 """
 
 from __future__ import annotations
@@ -16,10 +19,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
 from google.api_core import exceptions
-from google.cloud.firestore import DELETE_FIELD
+from google.cloud.firestore import DELETE_FIELD, Client
 from google.cloud.firestore_v1.field_path import FieldPath
 
-from shared import firebase_app
+from shared import settings
 from shared.errors import ContendedError, PermanentError, TransientError
 from shared.observability import tracing
 
@@ -63,9 +66,7 @@ class Firestore:
     """Reads and writes documents by path ("users/u1/inbox/n1")."""
 
     def __init__(self) -> None:
-        from firebase_admin import firestore
-
-        self._client = firestore.client(firebase_app.app())
+        self._client = Client(project=settings.required("GOOGLE_CLOUD_PROJECT"))
 
     def read(
         self, paths: Iterable[str], fields: Sequence[str] | None = None

@@ -12,7 +12,6 @@ import pytest
 from infra.local.demo.apps import firestore_value
 from infra.local.firebase import Firebase
 from infra.local.supervisor import Supervisor
-from shared import firebase_app
 from shared.stores.firestore import Firestore
 
 PROJECT = "demo-test"
@@ -98,4 +97,3 @@ def _firestore(emulators: Emulators, monkeypatch: pytest.MonkeyPatch) -> Generat
     store = Firestore()
     yield store
     store.close()
-    firebase_app.close()
