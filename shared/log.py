@@ -59,10 +59,10 @@ def fingerprint(key: str) -> str:
 
 def quiet_vendors() -> None:
     """
-    Silence libraries that log what they send: httpx writes whole URLs at INFO, and a PostgREST
-    filter lies in the URL; the OpenAI client writes request options at DEBUG.
+    Silence libraries that log what they send: urllib3 writes paths at DEBUG, where a PostgREST
+    filter lies, httpx (under firebase-admin) whole URLs at INFO.
     """
-    for name in ("httpx", "httpx2", "httpcore", "openai", "urllib3", "google", "psycopg"):
+    for name in ("httpx", "httpcore", "urllib3", "google", "psycopg"):
         logger = logging.getLogger(name)
         if logger.level != logging.ERROR:  # setting it empties every logger's cache, 0.1 ms a call
             logger.setLevel(logging.ERROR)

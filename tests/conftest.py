@@ -69,7 +69,7 @@ def _supabase_served(databases: Databases) -> Generator[tuple[str, Supabase]]:
     with databases.supabase() as dsn:
         client = Supabase(databases.serve_supabase(dsn), SERVICE_KEY)
         yield dsn, client
-        client._http.close()
+        client.close()
 
 
 @pytest.fixture(name="supabase_sql")

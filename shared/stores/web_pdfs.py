@@ -11,11 +11,15 @@ from __future__ import annotations
 
 import ipaddress
 import socket
+import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
-import httpx
+import certifi
+from urllib3 import HTTPSConnectionPool
+from urllib3.exceptions import HTTPError
 
 from shared.errors import PermanentError, SyncError, TransientError
 from shared.observability import tracing
@@ -25,13 +29,15 @@ from shared.papers.pdf_urls import WebPlace
 if TYPE_CHECKING:
     from collections.abc import Generator
 
+    from urllib3.response import BaseHTTPResponse
+
 _TIMEOUT_S = 30.0
 _READ = 256 * 1024
 
 
 def public_address(host: str) -> str:
     """
-    Return an address of the host to connect to, in the form a URL has it.
+    Return an address of the host to connect to.
 
     Raise PermanentError (pdf_host_not_allowed) if any of its addresses is not public.
     """
@@ -42,50 +48,64 @@ def public_address(host: str) -> str:
     addresses = [ipaddress.ip_address(entry[4][0]) for entry in found]
     if not addresses or not all(address.is_global for address in addresses):
         raise PermanentError("pdf_host_not_allowed")
-    first = addresses[0]
-    return f"[{first}]" if first.version == 6 else str(first)
+    return str(addresses[0])
 
 
 class WebPdfs:
-    """Opens PDFs on web servers. `resolve` returns the address (and port) to connect to."""
+    """Opens PDFs on web servers. `resolve` returns the address to connect to."""
 
     def __init__(
-        self, resolve: Callable[[str], str] = public_address, http: httpx.Client | None = None
+        self,
+        resolve: Callable[[str], str] = public_address,
+        *,
+        port: int = 443,
+        context: ssl.SSLContext | None = None,
     ) -> None:
-        self._resolve = resolve
-        self._http = http or httpx.Client(http2=False, timeout=_TIMEOUT_S, trust_env=False)
+        self._resolve, self._port = resolve, port
+        self._context = context or ssl.create_default_context(cafile=certifi.where())
 
     @contextmanager
     def open(self, place: WebPlace, etag: str | None) -> Generator[PdfStream | None]:
         """Open a PDF; None if it still has this tag."""
-        url = httpx.URL(place.url)
-        address = httpx.URL(f"https://{self._resolve(place.host)}")
-        request = self._http.build_request(
-            "GET",
-            url.copy_with(host=address.host, port=address.port),
-            headers={"Host": place.host, "Accept-Encoding": "identity"}
-            | ({"If-None-Match": etag} if etag else {}),
-            extensions={"sni_hostname": place.host},
+        url = urlsplit(place.url)
+        path = (url.path or "/") + (f"?{url.query}" if url.query else "")
+        headers = {"Host": place.host, "Accept-Encoding": "identity"}
+        # A connection a PDF: one that is kept would be lent to another name at the same address.
+        with self._server(place.host) as server:
+            with tracing.call("pdf", "get"), _translated():
+                answer = server.urlopen(
+                    "GET",
+                    path,
+                    headers=headers | ({"If-None-Match": etag} if etag else {}),
+                    preload_content=False,
+                    redirect=False,
+                    retries=False,
+                )
+            with answer:
+                if answer.status == 304 and etag:
+                    yield None
+                    return
+                if answer.status != 200:
+                    raise _refusal(answer.status)
+                yield PdfStream(_chunks(answer), answer.headers.get("etag"), _size(answer))
+
+    def _server(self, host: str) -> HTTPSConnectionPool:
+        """Return the server at the checked address, known by the host's name."""
+        return HTTPSConnectionPool(
+            self._resolve(host),
+            self._port,
+            timeout=_TIMEOUT_S,
+            ssl_context=self._context,
+            server_hostname=host,
         )
-        with tracing.call("pdf", "get"), _translated():
-            answer = self._http.send(request, stream=True)
-        try:
-            if answer.status_code == 304 and etag:
-                yield None
-                return
-            if answer.status_code != 200:
-                raise _refusal(answer.status_code)
-            yield PdfStream(_chunks(answer), answer.headers.get("etag"), _size(answer))
-        finally:
-            answer.close()
 
 
-def _chunks(answer: httpx.Response) -> Iterator[bytes]:
+def _chunks(answer: BaseHTTPResponse) -> Iterator[bytes]:
     with _translated():
-        yield from answer.iter_raw(_READ)
+        yield from answer.stream(_READ, decode_content=False)
 
 
-def _size(answer: httpx.Response) -> int | None:
+def _size(answer: BaseHTTPResponse) -> int | None:
     length = answer.headers.get("content-length", "")
     return int(length) if length.isdigit() else None
 
@@ -102,5 +122,5 @@ def _refusal(status: int) -> SyncError:
 def _translated() -> Generator[None]:
     try:
         yield
-    except (httpx.HTTPError, httpx.InvalidURL):
+    except HTTPError:
         raise TransientError("pdf_host_unreachable") from None

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import socketserver
 import threading
 from collections.abc import Generator
 from contextlib import contextmanager
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from infra.local.loopback import Handler, LoopbackServer
 
@@ -28,3 +35,27 @@ def served(handler: Handler) -> Generator[str]:
     """Serve a handler; yields host:port."""
     with serving(LoopbackServer(0, handler)) as port:
         yield f"127.0.0.1:{port}"
+
+
+def self_signed(host: str, folder: Path) -> Path:
+    """Write a host's certificate, which is its own authority, and its key to one file."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host)])
+    now = dt.datetime.now(dt.UTC)
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - dt.timedelta(days=1))
+        .not_valid_after(now + dt.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(host)]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    path = folder / "host.pem"
+    path.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+        + certificate.public_bytes(serialization.Encoding.PEM)
+    )
+    return path

@@ -13,7 +13,8 @@ from shared import catalog
 REPOSITORY = Path(__file__).parents[2]
 HEAVY = (
     "firebase_admin", "firebase_functions", "google.cloud.firestore_v1", "google.cloud.pubsub_v1",
-    "google.pubsub_v1", "openai", "postgrest", "supabase_auth", "boto3", "psycopg",
+    "google.pubsub_v1", "openai", "supabase", "postgrest", "supabase_auth", "realtime", "storage3",
+    "supabase_functions", "httpx", "httpx2", "httpcore", "pydantic", "yarl", "boto3", "psycopg",
 )  # fmt: skip
 
 
@@ -27,18 +28,40 @@ def test_steps_import_no_sdk_before_they_are_called() -> None:
     assert {imported(name) for name in steps} == {"[]"}
 
 
-def test_supabases_data_api_is_used_without_the_clients_of_its_other_apis() -> None:
-    others = ("realtime", "storage3", "supabase", "supabase_auth", "supabase_functions")
-    assert imported("store_document", "shared.stores.supabase", others) == "[]"
-
-
-def imported(name: str, more: str = "shared.publisher", heavy: tuple[str, ...] = HEAVY) -> str:
-    """Return which heavy modules are there once a function can be served, and `more`."""
+@pytest.mark.parametrize(
+    ("name", "use"),
+    [
+        ("store_document", "Clients().supabase.select('documents', 'id', ['any'])"),
+        ("mirror_user", "Clients().supabase.create_user({})"),
+        ("index_document", "Clients().embedder.embed(['any'])"),
+        ("copy_prescription_pdf", "pdfs.open(WebPlace('https://any/', 'any'), None).__enter__()"),
+    ],
+)
+def test_a_vendor_is_asked_without_its_package(name: str, use: str) -> None:
+    """Nobody answers, but what is imported at the first use only is there by then."""
     code = (
-        f"import sys; sys.path.insert(0, {str(REPOSITORY)!r});"
-        f" import {catalog.load().functions[name].module}, {more};"
-        f" print([m for m in {heavy} if m in sys.modules])"
+        "from shared.clients import Clients; from shared.errors import TransientError\n"
+        "from shared.papers.pdf_urls import WebPlace; from shared.stores.web_pdfs import WebPdfs\n"
+        "pdfs = WebPdfs(lambda _: '127.0.0.1', port=1)\n"
+        f"try:\n  {use}\nexcept TransientError as error:\n  print(error)\n"
     )
-    command, env = [sys.executable, "-c", code], {"FUNCTION_TARGET": name}
+    said, found = imported(name, code).splitlines()
+    assert said.endswith("_unreachable")
+    assert found == "[]"
+
+
+def imported(name: str, more: str = "import shared.publisher") -> str:
+    """Return which heavy modules are there once a function can be served and `more` was run."""
+    code = (
+        f"import sys; sys.path.insert(0, {str(REPOSITORY)!r})\n"
+        f"import {catalog.load().functions[name].module}\n{more}\n"
+        f"print([m for m in {HEAVY} if m in sys.modules])"
+    )
+    nobody = "http://127.0.0.1:1"
+    env = {
+        "FUNCTION_TARGET": name, "SUPABASE_URL": nobody, "SUPABASE_SERVICE_KEY": "key",
+        "OPENAI_BASE_URL": nobody, "OPENAI_API_KEY": "key",
+    }  # fmt: skip
+    command = [sys.executable, "-c", code]
     done = subprocess.run(command, env=env, capture_output=True, text=True, check=True)
     return done.stdout.strip()

@@ -80,7 +80,7 @@ def _provider(storm: Storm, monkeypatch: pytest.MonkeyPatch) -> Generator[str]:
         embedder = Embedder(clock=lambda: storm.now)
         vars(storm.to).update(embedder=embedder)
         yield f"http://{host}"
-        embedder._client.close()
+        embedder.close()
 
 
 def test_a_storm_of_refusals_drains_within_one_and_a_half_of_what_the_limit_allows(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from uuid import uuid4
 
-import httpx
 import psycopg
 import pytest
 
@@ -14,7 +13,6 @@ from shared.stores.core import CoreDatabase
 from shared.stores.core_outbox import CoreOutbox
 from shared.stores.supabase import Supabase
 from shared.stores.supabase_outbox import SupabaseOutbox
-from tests.databases import SERVICE_KEY
 
 Sql = psycopg.Connection[dict[str, object]]
 TRACE = new_traceparent()
@@ -85,12 +83,9 @@ def test_what_the_sync_causes_to_be_announced_goes_on_with_its_own_trace(
 def test_an_edge_function_names_its_trace_in_a_header(
     supabase: Supabase, supabase_sql: Sql, header: str
 ) -> None:
-    answer = httpx.post(
-        f"{supabase._url}/rest/v1/documents",
-        json=[{"id": str(uuid4()), "patient_id": "u1"}],
-        headers={"apikey": SERVICE_KEY, "Authorization": f"Bearer {SERVICE_KEY}"}
-        | ({"traceparent": header} if header else {}),
-    )
-    assert answer.status_code == 201
+    upload = {"id": str(uuid4()), "patient_id": "u1"}
+    headers = {"Content-Type": "application/json"} | ({"traceparent": header} if header else {})
+    answer = supabase._http.send("POST", "/rest/v1/documents", [upload], headers)
+    assert answer.status == 201
     (ref,) = SupabaseOutbox(supabase).claim(str(uuid4()), 10, 60)
     assert ref.trace == (TRACE if header == TRACE else "")

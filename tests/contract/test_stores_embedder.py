@@ -30,7 +30,7 @@ def _openai(provider: str, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setenv("OPENAI_BASE_URL", f"{provider}/v1")
     embedder = Embedder()
     yield embedder
-    embedder._client.close()
+    embedder.close()
 
 
 @pytest.fixture(name="embedder", params=["memory", "openai"])

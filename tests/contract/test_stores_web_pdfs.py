@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import socketserver
 import ssl
 from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from shared.errors import PermanentError, TransientError
 from shared.papers.pdf_stream import PdfMissingError
 from shared.papers.pdf_urls import WebPlace
 from shared.stores import web_pdfs
 from shared.stores.web_pdfs import WebPdfs, public_address
-from tests.contract.serving import serving
+from tests.contract.serving import self_signed, serving
 
 HOST = "files.example.com"
 PLACE = WebPlace(f"https://{HOST}/rx 1.pdf?v=2", HOST)
@@ -30,27 +24,7 @@ PDF = b"%PDF-1.4 made up"
 
 @pytest.fixture(scope="module", name="certificate")
 def _certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A certificate of the host and its key, in one file; it is its own authority."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, HOST)])
-    now = dt.datetime.now(dt.UTC)
-    certificate = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - dt.timedelta(days=1))
-        .not_valid_after(now + dt.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(HOST)]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    path = tmp_path_factory.mktemp("tls") / "host.pem"
-    path.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-        + certificate.public_bytes(serialization.Encoding.PEM)
-    )
-    return path
+    return self_signed(HOST, tmp_path_factory.mktemp("tls"))
 
 
 class _Answering(socketserver.StreamRequestHandler):
@@ -82,11 +56,12 @@ def _serve(certificate: Path) -> Generator[Serve]:
     server.socket = context.wrap_socket(server.socket, server_side=True)
     server.heads = []
     trusting = ssl.create_default_context(cafile=str(certificate))
-    with serving(server) as port, httpx.Client(verify=trusting, trust_env=False) as http:
+    with serving(server) as port:
 
         def serve(answer: bytes) -> tuple[WebPdfs, list[str]]:
             server.answer = answer
-            return WebPdfs(lambda _host: f"127.0.0.1:{port}", http), server.heads
+            pdfs = WebPdfs(lambda _host: "127.0.0.1", port=port, context=trusting)
+            return pdfs, server.heads
 
         yield serve
 
@@ -181,7 +156,7 @@ def test_a_public_host_is_resolved_once_to_an_address(monkeypatch: pytest.Monkey
     monkeypatch.setattr(web_pdfs.socket, "getaddrinfo", resolving("8.8.8.8"))
     assert public_address(HOST) == "8.8.8.8"
     monkeypatch.setattr(web_pdfs.socket, "getaddrinfo", resolving("2001:4860:4860::8888"))
-    assert public_address(HOST) == "[2001:4860:4860::8888]"
+    assert public_address(HOST) == "2001:4860:4860::8888"
 
 
 def test_a_host_that_nobody_knows_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:

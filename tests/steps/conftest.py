@@ -15,6 +15,7 @@ from shared.access.limits import Limit
 from shared.events import Event, Ref, new_traceparent
 from tests.memory.clients import MemoryClients
 from tests.steps.google import Google, serving
+from tests.steps.vendors import Answers, vendor
 
 MAIN = Path(__file__).parents[2] / "main.py"
 Send = Callable[..., None]
@@ -54,3 +55,10 @@ def _google() -> Generator[Google]:
     """Google's public keys on a loopback server, and a signer with them."""
     with serving() as google:
         yield google
+
+
+@pytest.fixture(name="answering")
+def _answering() -> Generator[Answers]:
+    """A vendor that answers everything alike."""
+    with vendor() as answering:
+        yield answering

@@ -90,10 +90,10 @@ def test_without_its_key_there_is_no_fingerprint_and_the_setting_is_named(
 
 
 def test_libraries_that_log_what_they_send_are_silenced(caplog: pytest.LogCaptureFixture) -> None:
-    for name in ("httpx", "httpcore", "openai", "urllib3", "google", "psycopg"):
+    for name in ("httpx", "httpcore", "urllib3", "google", "psycopg"):
         logging.getLogger(name).setLevel(logging.NOTSET)
     log.quiet_vendors()
     with caplog.at_level(logging.DEBUG):
-        for name in ("httpx", "httpcore.http11", "openai._base_client", "psycopg.pool"):
+        for name in ("httpx", "httpcore.http11", "urllib3.connectionpool", "psycopg.pool"):
             logging.getLogger(name).info("GET /rest/v1/documents?patient_id=eq.u1")
     assert caplog.records == []
