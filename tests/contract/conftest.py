@@ -1,4 +1,4 @@
-"""What all contract tests share: a launcher of stand-ins that ends what it started."""
+"""What contract tests share: stand-ins, an emulator that ends with them, stores in agreement."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ from collections.abc import Generator
 
 import pytest
 
+from infra.local import pubsub
+from infra.local.processes import Process, base_environment, free_port
+from infra.local.supervisor import Supervisor
 from tests.contract.agreed import bring_into_agreement
 from tests.contract.launcher import Launcher
 from tests.contract.memory_stores import MemoryStores, Stores
@@ -19,6 +22,18 @@ def _launcher(tmp_path_factory: pytest.TempPathFactory) -> Generator[Launcher]:
     for stand_in in launcher.made:
         if stand_in.process is not None and stand_in.process.poll() is None:
             stand_in.end()
+
+
+@pytest.fixture(scope="session", name="pubsub_host")
+def _pubsub_host() -> Generator[str]:
+    """host:port of the Pub/Sub emulator, whose topics are each test's own to make."""
+    port = free_port()
+    host = f"127.0.0.1:{port}"
+    with Supervisor() as supervisor:
+        command, log = pubsub.command(port), supervisor.logs / "pubsub.log"
+        ready = f"http://{host}/"
+        supervisor.start(Process("pubsub", command, log=log, env=base_environment(), ready=ready))
+        yield host
 
 
 @pytest.fixture(name="agreed", params=["memory", "real"])

@@ -14,6 +14,7 @@ from shared.runner import Batch
 from shared.stores.core_profiles import COLUMNS
 from tests.memory.core import MemoryCore
 from tests.memory.core_appointments import MemoryCoreAppointments, MemoryCorePapers
+from tests.memory.core_canary import MemoryCoreCanary
 from tests.memory.core_documents import MemoryCoreDocuments
 from tests.memory.core_findings import MemoryCoreFindings
 from tests.memory.core_notifications import MemoryCoreNotifications
@@ -67,6 +68,7 @@ class MemoryCoreWorld:
         self.holds = self.erasures
         self.findings: Any = MemoryCoreFindings(core)
         self.replays: Any = MemoryCoreReplays(core)
+        self.canary: Any = MemoryCoreCanary(core)
         self._later_s = 0.0
         core.clock = lambda: time.monotonic() + 1e6 + self._later_s
         self.put_user = core.put_user
@@ -180,6 +182,14 @@ class MemoryCoreWorld:
     def wait(self, seconds: float) -> None:
         """Let time pass."""
         self._later_s += seconds
+
+    def touched_before(self, seconds: float) -> None:
+        """Let time pass since the canary was touched."""
+        self.wait(seconds)
+
+    def stalled(self) -> dict[str, str | None]:
+        """Return the step at which each of the canary's ways stands still."""
+        return {way: row["stalled_step"] for way, row in self.core.canary.items()}
 
     def journal(self, step: str) -> list[tuple[str, int, str, str | None]]:
         """Return what happened in a step: key, version, state, trace id."""

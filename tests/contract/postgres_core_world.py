@@ -12,6 +12,7 @@ import psycopg
 
 from shared.stores.core import CoreDatabase
 from shared.stores.core_appointments import CoreAppointments
+from shared.stores.core_canary import CoreCanary
 from shared.stores.core_conflicts import CoreConflicts
 from shared.stores.core_doctors import CoreDoctors
 from shared.stores.core_documents import CoreDocuments
@@ -53,6 +54,10 @@ _WAIT_AWAITED = """
 update sync.awaited set since = since - make_interval(secs => %(seconds)s),
   replayed_at = replayed_at - make_interval(secs => %(seconds)s)
 """
+_TOUCHED_BEFORE = """
+with passed as (update sync.journal set at = at - make_interval(secs => %(seconds)s))
+update sync.canary set touched_at = touched_at - make_interval(secs => %(seconds)s)
+"""
 _NOTICES = "select id, user_id, type, status, metadata from notifications"
 
 
@@ -80,6 +85,7 @@ class PostgresCoreWorld(PostgresBackend):
         self.holds: Any = CoreErasures(acting(core, "operator"))
         self.findings: Any = CoreFindings(acting(core, "operator"))
         self.replays: Any = CoreReplays(acting(core, "repair"))
+        self.canary: Any = CoreCanary(acting(core, "repair"))
         super().__init__(sql)
 
     def claims(self, key: str) -> list[dict[str, Any]]:
@@ -204,6 +210,15 @@ class PostgresCoreWorld(PostgresBackend):
         given = {"seconds": seconds, "exhausted": exhausted}
         self._sql.execute(_WAIT, given)
         self._sql.execute(_WAIT_AWAITED, given)
+
+    def touched_before(self, seconds: float) -> None:
+        """Let time pass since the canary was touched."""
+        self._sql.execute(_TOUCHED_BEFORE, {"seconds": seconds})
+
+    def stalled(self) -> dict[str, str | None]:
+        """Return the step at which each of the canary's ways stands still."""
+        rows = self._all("select kind, stalled_step from sync.canary")
+        return {row["kind"]: row["stalled_step"] for row in rows}
 
     def journal(self, step: str) -> list[tuple[str, int, str, str | None]]:
         """Return what happened in a step: key, version, state, trace id."""

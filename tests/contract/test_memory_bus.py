@@ -1,4 +1,7 @@
-"""The bus in memory behaves as Pub/Sub does towards a step: pushes, repeats, gives up."""
+"""
+The bus in memory, by what only it shows: its queue, its hooks, and the number of a delivery, which
+the emulator does not send. What it shares with Pub/Sub is in test_stores_bus.py.
+"""
 
 from __future__ import annotations
 
@@ -35,20 +38,12 @@ def test_a_refused_message_comes_again_behind_the_others() -> None:
     assert [(d.message_id, d.attempt) for d in to.bus.pending] == [("2", 1), ("1", 2)]
 
 
-def test_a_message_refused_too_often_is_dead_lettered_with_its_source() -> None:
-    to = MemoryClients(max_attempts=5)
-    faults.fail(to.firebase, "accounts.read", TransientError("firebase_quota"), times=99)
-    to.publish([EVENT])
-    to.run()
-    topic, data, attributes = to.bus.messages[-1]
-    assert (topic, data) == ("dead-letter", to.bus.messages[0][1])
-    assert attributes == {
-        "traceparent": EVENT.traceparent,
-        "CloudPubSubDeadLetterSourceDeliveryCount": "5",
-        "CloudPubSubDeadLetterSourceSubscription": "store-user",
-        "CloudPubSubDeadLetterSourceSubscriptionProject": "demo-test",
-    }
-    assert len(to.bus.refusals) == 5
+def test_a_push_is_numbered_where_a_dead_letter_topic_counts_and_nowhere_else() -> None:
+    bus = MemoryClients().bus
+    for topic in ("user-changed", "dead-letter"):
+        bus.accept(topic, b"{}", {})
+    bodies = [delivery.body() for delivery in bus.pending]
+    assert [transport.decode(body, "application/json").attempt for body in bodies] == [1, 0]
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])

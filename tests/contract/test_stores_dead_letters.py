@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import urllib.request
 from base64 import b64decode, b64encode
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
 from infra.local import pubsub
-from infra.local.processes import Process, base_environment, free_port
-from infra.local.supervisor import Supervisor
+from infra.local.processes import free_port
 from shared import catalog
 from shared.errors import TransientError
 from shared.events import Event, Ref, encode, new_traceparent
@@ -79,33 +78,12 @@ class Emulator:
             return json.load(answer)
 
 
-@pytest.fixture(scope="module", name="host")
-def _host() -> Generator[str]:
-    port = free_port()
-    host = f"127.0.0.1:{port}"
-
-    def create() -> None:
-        pubsub.create_topics(catalog.load(), PROJECT, host, lambda _: "http://127.0.0.1:9/none")
-
-    with Supervisor() as supervisor:
-        supervisor.start(
-            Process(
-                "pubsub",
-                pubsub.command(port),
-                log=supervisor.logs / "pubsub.log",
-                env=base_environment(),
-                ready=f"http://{host}/",
-                after_ready=create,
-            )
-        )
-        yield host
-
-
 @pytest.fixture(name="kept", params=["memory", "emulator"])
 def _kept(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Memory | Emulator:
     if request.param == "memory":
         return Memory()
-    host = request.getfixturevalue("host")
+    host = request.getfixturevalue("pubsub_host")
+    pubsub.create_topics(catalog.load(), PROJECT, host, lambda _: "http://127.0.0.1:9/none")
     monkeypatch.setenv("PUBSUB_EMULATOR_HOST", host)
     monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", PROJECT)
     emulator = Emulator(host)

@@ -1,10 +1,12 @@
-"""The stores in memory offer exactly what the real ones offer."""
+"""The stores in memory offer exactly what the real ones offer, and share their contract tests."""
 
 from __future__ import annotations
 
+import ast
 import inspect
-from functools import cached_property
+from functools import cache, cached_property
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -49,6 +51,12 @@ STORES = {
     "core_replays": "shared.stores.core_replays.CoreReplays",
 }
 OTHERS = {"publisher", "core", "supabase", "embedder", "messaging"}  # bus, places, providers
+TESTS = Path(__file__).parent
+PROVIDERS = {
+    "publisher": "shared.publisher.Publisher",
+    "embedder": "shared.search.embeddings.Embedder",
+    "messaging": "shared.notices.push.Messaging",
+}
 OWN = {"limits"}  # a function's own, on the deployment's clock: in memory it is the real thing
 
 
@@ -72,3 +80,24 @@ def test_every_client_of_a_step_is_there_in_memory() -> None:
     offered = {n for n, member in vars(Clients).items() if isinstance(member, cached_property)}
     assert offered == STORES.keys() | OTHERS | OWN
     assert offered - OWN <= vars(MemoryClients()).keys()
+
+
+@cache
+def imported(file: Path) -> frozenset[str]:
+    """Return what a contract test imports, itself or by the other modules of the contract tests."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.ImportFrom):
+            names |= {alias.name for alias in node.names}
+            _, _, module = (node.module or "").partition("tests.contract.")
+            if module:
+                names |= imported(TESTS / f"{module.replace('.', '/')}.py")
+    return frozenset(names)
+
+
+@pytest.mark.parametrize("name", [*STORES, *PROVIDERS])
+def test_a_store_in_memory_shares_a_contract_test_with_the_real_one(name: str) -> None:
+    real = (STORES | PROVIDERS)[name].rpartition(".")[2]
+    in_memory = type(getattr(MemoryClients(), name)).__name__
+    shared = [t for t in TESTS.rglob("test_*.py") if {in_memory, real} <= imported(t)]
+    assert in_memory == real or shared, f"no contract test runs on {in_memory} and {real}"

@@ -38,7 +38,10 @@ class Delivery:
     attempt: int = 1
 
     def body(self) -> bytes:
-        """Return the push wrapper as Pub/Sub posts it."""
+        """
+        Return the push wrapper as Pub/Sub posts it: with the number of the delivery only where
+        the subscription has a dead letter topic.
+        """
         message = {
             "data": base64.b64encode(self.data).decode(),
             "attributes": self.attributes,
@@ -48,7 +51,8 @@ class Delivery:
         }
         subscription = f"projects/{PROJECT}/subscriptions/{self.function.replace('_', '-')}"
         wrapper = {"message": message, "subscription": subscription}
-        return json.dumps(wrapper | {"deliveryAttempt": self.attempt}).encode()
+        counted = catalog.load().functions[self.function].topic != DEAD_LETTER
+        return json.dumps(wrapper | ({"deliveryAttempt": self.attempt} if counted else {})).encode()
 
 
 class MemoryBus(Place):
