@@ -1,4 +1,4 @@
-"""`healbridge-sync retry` on real databases: what each filter takes, and that the steps work anew."""
+"""`healbridge-sync retry` on real databases: what each filter takes, and that steps work anew."""
 
 from __future__ import annotations
 
