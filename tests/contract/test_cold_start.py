@@ -50,6 +50,12 @@ def test_a_vendor_is_asked_without_its_package(name: str, use: str) -> None:
     assert found == "[]"
 
 
+def test_where_only_documents_are_read_firebase_admin_is_not_imported() -> None:
+    found = imported("show_appointment", "import shared.stores.firestore")
+    assert "google.cloud.firestore_v1" in found
+    assert "firebase_admin" not in found
+
+
 def imported(name: str, more: str = "import shared.publisher") -> str:
     """Return which heavy modules are there once a function can be served and `more` was run."""
     code = (
