@@ -7,10 +7,15 @@ then and not before, so a function pays at cold start only for its own imports.
 
 from __future__ import annotations
 
+import gc
 from importlib import import_module
 from typing import Any
 
 from shared import catalog
+
+# Imports make a hundred thousand objects that stay. Looking through them for garbage at every 700
+# new ones takes a sixth of the imports' time; at every 10,000 next to none. Memory stays flat.
+gc.set_threshold(10_000)
 
 
 def __getattr__(name: str) -> Any:

@@ -19,7 +19,7 @@ from shared import settings
 from shared.errors import SyncError
 from shared.events import Ref
 from shared.outcomes import Outcome, Outcomes, done, failed, gone
-from shared.papers.document_reading import TYPES
+from shared.papers.document_types import TYPES
 from shared.runtime import step
 from shared.search.embedding import Embedder
 from shared.search.indexing import Became, Documents, index

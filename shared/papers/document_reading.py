@@ -11,18 +11,10 @@ from shared import ids
 from shared.errors import PermanentError
 from shared.medications import Medication, read_medications
 from shared.models import Document, StoredDocument
+from shared.papers.document_types import TYPES
 
 if TYPE_CHECKING:
     from uuid import UUID
-
-# The backend's document types, by every spelling the product's parts use (in any case).
-TYPES = {
-    "prescription": "PRESCRIPTION",
-    "lab": "LAB",
-    "lab_report": "LAB",
-    "lab report": "LAB",
-    "report": "REPORT",
-}
 
 
 def store_form(document: Document, namespace: UUID) -> StoredDocument:

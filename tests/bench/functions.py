@@ -30,7 +30,7 @@ from tests.bench.world import World
 
 # Functions whose only store is core. Their secrets do not tell: Firebase needs none.
 POSTGRES_ONLY = {
-    "bury_user", "erase_core", "order_erasure", "park_dead_letter", "purge_history",
+    "erase_core", "order_erasure", "park_dead_letter", "purge_history",
     "receive_announcement", "relay_core_outbox",
 }  # fmt: skip
 _RARE = {"schedule", "blocking"}  # started a few times an hour, as people do, or refused here

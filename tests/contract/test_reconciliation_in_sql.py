@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from psycopg.sql import SQL, Identifier
 
-from shared.papers.document_reading import TYPES
+from shared.papers.document_types import TYPES
 from shared.repair.digests import Table
 from shared.repair.projections import BUCKETS, PROJECTIONS, bucket, hash64
 from shared.stores.core import CoreDatabase

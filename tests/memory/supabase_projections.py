@@ -7,7 +7,7 @@ from datetime import datetime
 from functools import partial
 
 from shared.models import Document
-from shared.papers.document_reading import TYPES
+from shared.papers.document_types import TYPES
 from shared.repair import projections
 from shared.repair.projections import canonical_row
 from tests.memory.digests import MemoryDigests, canonical_json, stamp
