@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from infra.command import erase, reconcile, status, watch
+from infra.command import erase, reconcile, retry, status, watch
 from infra.command.app import app
 from tests.contract.real_stores import RealStores
 
@@ -19,7 +19,7 @@ class Commanding:
     def __init__(self, to: RealStores, monkeypatch: pytest.MonkeyPatch) -> None:
         self._monkeypatch = monkeypatch
         monkeypatch.setenv("CORE_DSN", "the test's own")  # or a local stack would be spoken to
-        for command in (erase, reconcile, status, watch):
+        for command in (erase, reconcile, retry, status, watch):
             monkeypatch.setattr(command, "Clients", lambda: to)
 
     def run(self, *arguments: str, typed: str | None = None) -> Result:
