@@ -4,8 +4,9 @@ Send a synthetic patient through every chain, and see that the last one arrived.
 On:         schedule
 Does:       judges the previous run by the journal and raises an alarm for the first step of a chain
             that has not done it; then touches accounts, profiles, a document, an appointment and a
-            prescription anew
-Emits:      user-changed; the rest is announced by Firestore's triggers and the outboxes
+            prescription anew, and has each step of an erasure asked to erase nobody
+Emits:      user-changed, user-deleted, erasure-ordered, supabase-erased, firebase-erased,
+            core-erased; the rest is announced by Firestore's triggers and the outboxes
 Safe twice: a touch is an ordinary change; one that is too fresh is neither judged nor repeated
 Gives up:   never; a chain that stands still stays alarmed until it moves
 """
@@ -18,7 +19,7 @@ from shared import ids, log, settings
 from shared.events import Event, Ref
 from shared.observability import tracing
 from shared.repair.canary import DOCTOR_UID, UID, email
-from shared.repair.canary_ways import stalled, watches
+from shared.repair.canary_ways import erased_by, erasing_steps, stalled, watches
 from shared.runtime import endpoint
 from shared.stores.firestore import Write, path
 
@@ -57,12 +58,22 @@ def _touch(canary: CoreCanary, to: Clients) -> None:
     run = tracing.continued()
     document = ids.canary_document_id(settings.id_namespace())
     uids = (UID, DOCTOR_UID)
-    canary.note([("user", UID), ("profile", UID), ("doctor", DOCTOR_UID), ("document", document)])
     there = to.accounts.read(uids)
+    erasing = {step.name: erased_by(step) for step in erasing_steps()}
+    if UID not in there:  # nor would its deletion be left alone, were the account not seen yet
+        del erasing["bury_user"]
+    canary.note(
+        [("user", UID), ("profile", UID), ("doctor", DOCTOR_UID), ("document", document)]
+        + [(name, ref.key) for name, ref in erasing.items()]
+    )
     for uid in uids:
         if uid not in there:
             to.accounts.create(uid, email(uid))
-    to.publish([Event("user-changed", tuple(Ref("user", uid) for uid in uids), run)])
+    topics = {step.name: step.topic or "" for step in erasing_steps()}
+    to.publish(
+        [Event("user-changed", tuple(Ref("user", uid) for uid in uids), run)]
+        + [Event(topics[name], (ref,), run) for name, ref in erasing.items()]
+    )
     profile = {"firstName": "Synthetic", "lastName": "Canary", "touchedBy": run}
     to.firestore.commit(
         [Write(path("users", UID), profile), Write(path("doctors", DOCTOR_UID), profile)]

@@ -10,6 +10,7 @@ from __future__ import annotations
 PREFIX = "canary-"
 UID = f"{PREFIX}1"
 DOCTOR_UID = f"{PREFIX}2"
+ERASURE = f"{PREFIX}erasure"  # nobody's: the id of one that was ordered is a hash
 
 
 def email(uid: str) -> str:

@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from shared import catalog
+from shared.events import Ref
 from shared.outcomes import FORWARDED
 from shared.repair import resyncing
+from shared.repair.canary import ERASURE, UID
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +29,32 @@ class Watch:
 
 
 def watches() -> dict[str, Watch]:
-    """Return every way by name: all that can be announced, but users at Firebase only."""
-    return {
+    """
+    Return every way by name: all that can be announced, but users at Firebase only; and each step
+    of an erasure, a way of its own.
+    """
+    announced = {
         kind.name: Watch(kind.name, kind.kind, kind.topic)
         for kind in resyncing.kinds().values()
         if kind.name != "core-user"  # the second half of `user`
     }
+    return announced | {
+        step.name: Watch(step.name, erased_by(step).kind, step.topic or "")
+        for step in erasing_steps()
+    }
+
+
+def erasing_steps() -> list[catalog.Function]:
+    """Return the steps of an erasure."""
+    return [step for step in catalog.load().steps() if step.chain == "erasure"]
+
+
+def erased_by(step: catalog.Function) -> Ref:
+    """
+    Return what passes a step of an erasure without effect: the canary's deletion, which is left
+    alone since its account is there, and an erasure that nobody ordered. Either ends as gone.
+    """
+    return Ref("user", UID) if step.topic == "user-deleted" else Ref("erasure", ERASURE)
 
 
 def stalled(topic: str, passages: Mapping[str, str]) -> str | None:

@@ -42,10 +42,16 @@ class Accounts:
     ) -> tuple[list[tuple[Account, float]], str | None]:
         """
         Return up to `size` (1000 at most) accounts with the times they were created (Unix seconds),
-        and the token of the next page, None at the end.
+        and the token of the next page, None at the end. Raise TransientError
+        (firebase_listing_expired) for a token that Firebase no longer takes: list from the start.
         """
-        with translated("list_users"):
-            page = auth.list_users(page_token=token, max_results=size, app=self._app)
+        try:
+            with translated("list_users"):
+                page = auth.list_users(page_token=token, max_results=size, app=self._app)
+        except PermanentError:
+            if token is None:
+                raise
+            raise TransientError("firebase_listing_expired") from None
         accounts = [
             (_account(user), (user.user_metadata.creation_timestamp or 0) / 1000)
             for user in page.users

@@ -10,11 +10,13 @@ from functions.upkeep.run_canary import patrol
 from shared import catalog
 from shared.events import Event, Ref, new_traceparent
 from shared.repair.canary import DOCTOR_UID, PREFIX, UID, is_canary
-from shared.repair.canary_ways import stalled, watches
+from shared.repair.canary_ways import erasing_steps, stalled, watches
 from shared.repair.resyncing import kinds
 from shared.stores.core import CoreDatabase
 from shared.stores.supabase import Supabase
 from tests.contract.real_stores import RealStores, Sql
+
+BURIED = "select 1 from sync.tombstones"
 
 
 @pytest.fixture(name="to")
@@ -53,20 +55,23 @@ def period(to: RealStores) -> dict[str, str]:
     return found
 
 
+def steps(way: str) -> list[str]:
+    """Return the steps that a way passes through; those of an erasure are a way each."""
+    return [step.name for step in kinds()[way].chain()] if way in kinds() else [way]
+
+
 def test_it_passes_through_every_chain_again_and_again(to: RealStores) -> None:
     assert [period(to) for _ in range(4)] == [{}, {}, {}, {}]
     rows = to.core_sql.execute("select kind from sync.canary").fetchall()
     assert {row["kind"] for row in rows} == watches().keys()
-    done = to.core_sql.execute("select distinct step from sync.journal where state = 'done'")
-    steps = {step.name for way in watches() for step in kinds()[way].chain()}
-    assert {row["step"] for row in done.fetchall()} == steps
+    passed = to.core_sql.execute("select distinct step from sync.journal").fetchall()
+    assert {row["step"] for row in passed} == {step for way in watches() for step in steps(way)}
     assert alarms(to) == {}
 
 
 def test_the_ways_pass_through_every_step_of_the_catalog() -> None:
-    passed = {step.name for way in watches() for step in kinds()[way].chain()}
-    others = {"park_dead_letter"} | {s.name for s in catalog.load().steps() if s.chain == "erasure"}
-    assert passed == {step.name for step in catalog.load().steps()} - others
+    passed = {step for way in watches() for step in steps(way)}
+    assert passed == {step.name for step in catalog.load().steps()} - {"park_dead_letter"}
 
 
 @pytest.mark.parametrize("way", watches())
@@ -76,7 +81,7 @@ def test_each_step_that_stands_still_is_named_within_two_periods_and_cleared_whe
     period(to)
     assert period(to) == {}
     consumers = catalog.Catalog.consumers
-    for step in [step.name for step in kinds()[way].chain()]:
+    for step in steps(way):
 
         def deaf(self: catalog.Catalog, topic: str, step: str = step) -> list[catalog.Function]:
             return [f for f in consumers(self, topic) if f.name != step]
@@ -131,6 +136,31 @@ def test_a_canary_is_told_nothing_and_counted_nowhere(to: RealStores) -> None:
     )
     assert to.at_core(people) == []
     assert {is_canary(uid) for uid in to.firebase.account_rows} == {True}
+
+
+def test_an_erasure_of_nobody_erases_nobody_and_leaves_nothing(to: RealStores) -> None:
+    for _ in range(3):
+        period(to)
+    for query in ("select 1 from sync.erasures", "select 1 from sync.awaited", BURIED):
+        assert to.core_sql.execute(query).fetchall() == []
+    assert to.supabase_sql.execute(BURIED).fetchall() == []
+    states = to.at_core(
+        "select distinct step, state, error_code from sync.ledger"
+        " where kind = 'erasure' or step = 'bury_user' order by 1"
+    )
+    assert {(row["step"], row["state"]) for row in states} == {
+        (step.name, "gone") for step in erasing_steps()
+    }
+    assert set(to.firebase.account_rows) == {UID, DOCTOR_UID}
+    assert to.bus.of("user-deleted")
+    assert to.at_core("select 1 from users where firebase_uid = %(uid)s", uid=UID)
+
+
+def test_the_deletion_of_a_canary_whose_account_is_not_there_is_not_told(to: RealStores) -> None:
+    patrol(to)  # it makes the account
+    assert to.bus.of("user-deleted") == []
+    to.run()
+    assert to.core_sql.execute(BURIED).fetchall() == []
 
 
 def test_a_touch_that_may_still_travel_is_neither_judged_nor_repeated(to: RealStores) -> None:

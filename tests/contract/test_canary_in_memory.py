@@ -12,7 +12,7 @@ from shared.events import Event, Ref, new_traceparent
 from shared.relay import drain
 from shared.repair.canary import DOCTOR_UID, UID
 from shared.repair.canary_ways import watches
-from shared.repair.resyncing import kinds
+from tests.contract.test_canary import steps
 from tests.memory.clients import MemoryClients
 
 
@@ -58,7 +58,7 @@ def test_each_step_that_stands_still_is_named_and_cleared_when_it_moves(
     to.period()
     to.period()
     consumers = catalog.Catalog.consumers
-    for step in [step.name for step in kinds()[way].chain()]:
+    for step in steps(way):
 
         def deaf(self: catalog.Catalog, topic: str, step: str = step) -> list[catalog.Function]:
             return [f for f in consumers(self, topic) if f.name != step]

@@ -30,11 +30,14 @@ class IdentityToolkit:
     def __init__(self, firebase: MemoryFirebase) -> None:
         self.firebase = firebase
         self.refuse: tuple[int, str] | None = None
+        self.next: str | None = None
 
     def answer(self, request: Request) -> Response:
         if self.refuse:
             status, code = self.refuse
             return _json(status, {"error": {"code": status, "message": code, "status": code}})
+        if request.path == f"{PATH}:batchGet":
+            return self._page(dict(request.query))
         body = json.loads(request.body)
         rows = self.firebase.account_rows
         if request.path == f"{PATH}:lookup":
@@ -44,6 +47,16 @@ class IdentityToolkit:
             return _json(400, {"error": {"code": 400, "message": "USER_NOT_FOUND"}})
         MemoryAccounts(self.firebase).set_claims(uid, json.loads(body["customAttributes"]))
         return _json(200, {"localId": uid})
+
+    def _page(self, asked: dict[str, str]) -> Response:
+        """A page of accounts; only the token of the page before is taken."""
+        token = asked.get("nextPageToken")
+        if token not in (None, self.next):
+            return _json(400, {"error": {"code": 400, "message": "INVALID_PAGE_SELECTION"}})
+        accounts = MemoryAccounts(self.firebase)
+        page, self.next = accounts.page(token, int(asked["maxResults"]))
+        users = [_user(account) for account, _ in page]
+        return _json(200, {"users": users, "nextPageToken": self.next or ""})
 
 
 def _json(status: int, body: dict[str, Any]) -> Response:
@@ -149,3 +162,25 @@ def test_a_refusal_of_the_service_is_tried_again_and_carries_no_text(
         sdk.read(["u1"])
     assert str(raised.value) == expected
     assert raised.value.__suppress_context__
+
+
+def test_a_listing_whose_token_has_expired_is_begun_anew_another_time(
+    sdk: Accounts, toolkit: IdentityToolkit, firebase: MemoryFirebase
+) -> None:
+    for number in range(5):
+        firebase.sign_up(f"u{number}")
+    _, token = sdk.page(None, 2)
+    toolkit.next = "another"
+    with pytest.raises(TransientError, match=r"^firebase_listing_expired$"):
+        sdk.page(token, 2)
+    uids: list[str] = []
+    page, token = sdk.page(None, 2)
+    while page:
+        uids += [account.uid for account, _ in page]
+        page, token = sdk.page(token, 2) if token else ([], None)
+    assert uids == [f"u{number}" for number in range(5)]
+
+
+def test_a_page_that_is_asked_for_wrongly_is_no_expired_token(sdk: Accounts) -> None:
+    with pytest.raises(PermanentError, match="firebase_invalid_argument"):
+        sdk.page(None, 1001)

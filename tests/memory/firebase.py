@@ -90,15 +90,12 @@ class MemoryAccounts:
     def page(
         self, token: str | None, size: int = 1000
     ) -> tuple[list[tuple[Account, float]], str | None]:
-        """Return up to 1000 accounts with the times they were created, and the next token."""
+        """Return up to `size` accounts with the times they were created, and the next token."""
         with self._firebase.effect("accounts.page"):
-            rows, start = self._firebase.account_rows, int(token or 0)
-            uids = sorted(rows)[start : start + size]
-            created = self._firebase.created_at
-            end = start + size
-            return [(rows[u], created.get(u, 0.0)) for u in uids], (
-                str(end) if end < len(rows) else None
-            )
+            rows, created = self._firebase.account_rows, self._firebase.created_at
+            left = sorted(uid for uid in rows if token is None or uid > token)
+            page = [(rows[uid], created.get(uid, 0.0)) for uid in left[:size]]
+            return page, left[size - 1] if len(left) > size else None
 
     def create(self, uid: str, email: str) -> None:
         """Create an account under a uid of our choice."""
