@@ -13,7 +13,7 @@ from typing import Any
 
 from shared import catalog
 
-# Imports make a hundred thousand objects that stay. Looking through them for garbage at every 700
+# Imports make seventy thousand objects that stay. Looking through them for garbage at every 700
 # new ones takes a sixth of the imports' time; at every 10,000 next to none. Memory stays flat.
 gc.set_threshold(10_000)
 
