@@ -65,7 +65,7 @@ class MemoryCoreWorld:
         self.links: Any = MemoryCoreLinks(core)
         self.tombstones: Any = MemoryCoreTombstones(core)
         self.erasures: Any = MemoryCoreErasures(core)
-        self.holds = self.erasures
+        self.holds = self.looks = self.erasures
         self.findings: Any = MemoryCoreFindings(core)
         self.replays: Any = MemoryCoreReplays(core)
         self.canary: Any = MemoryCoreCanary(core)

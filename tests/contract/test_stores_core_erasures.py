@@ -117,9 +117,9 @@ def test_receipts_add_up_and_keep_the_last_state(at_core: CoreWorld) -> None:
     assert erasures.end_round(key, 0, "sealed", 0) == "certified"
     assert erasures.read([key]) == {}
     assert erasures.owners([Ref("user", "u1"), Ref("user", "other")]) == {("user", "u1"): key}
-    assert erasures.due_looks(10) == [(key, "sealed")]
-    assert not erasures.look_again(key, "another-uid")
-    assert erasures.look_again(key, "u1")
+    assert at_core.looks.due_looks(10) == [(key, "sealed")]
+    assert not at_core.looks.look_again(key, "another-uid")
+    assert at_core.looks.look_again(key, "u1")
     assert erasures.read([key])[key].last_look
     assert erasures.end_round(key, 0, "sealed", 0) == "certified"
-    assert erasures.due_looks(10) == []
+    assert at_core.looks.due_looks(10) == []
