@@ -27,8 +27,9 @@ from tests.memory.core_stores import (
     MemoryCorePrescriptions,
     MemoryLedger,
 )
+from tests.memory.core_tombstones import MemoryCoreTombstones
 from tests.memory.core_users import MemoryCoreUsers
-from tests.memory.erasures import MemoryCoreErasures, MemoryCoreTombstones
+from tests.memory.erasures import MemoryCoreErasures
 
 Standing = tuple[str, int, int, int, str | None]
 TRACE = f"00-{'ab' * 16}-{'cd' * 8}-01"

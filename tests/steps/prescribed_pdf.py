@@ -8,7 +8,7 @@ from shared import settings
 from shared.events import Event, Ref, new_traceparent
 from shared.ids import prescription_document_id
 from tests.memory.clients import MemoryClients
-from tests.memory.core import LedgerRow
+from tests.memory.core_ledger import LedgerRow
 from tests.memory.files import BUCKET
 
 URL = f"s3://{BUCKET}/rx1.pdf"
