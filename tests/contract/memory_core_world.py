@@ -27,8 +27,9 @@ from tests.memory.core_stores import (
     MemoryCorePrescriptions,
     MemoryLedger,
 )
+from tests.memory.core_tombstones import MemoryCoreTombstones
 from tests.memory.core_users import MemoryCoreUsers
-from tests.memory.erasures import MemoryCoreErasures, MemoryCoreTombstones
+from tests.memory.erasures import MemoryCoreErasures
 
 Standing = tuple[str, int, int, int, str | None]
 TRACE = f"00-{'ab' * 16}-{'cd' * 8}-01"
@@ -65,7 +66,7 @@ class MemoryCoreWorld:
         self.links: Any = MemoryCoreLinks(core)
         self.tombstones: Any = MemoryCoreTombstones(core)
         self.erasures: Any = MemoryCoreErasures(core)
-        self.holds = self.erasures
+        self.holds = self.looks = self.erasures
         self.findings: Any = MemoryCoreFindings(core)
         self.replays: Any = MemoryCoreReplays(core)
         self.canary: Any = MemoryCoreCanary(core)

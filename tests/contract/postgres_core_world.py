@@ -83,6 +83,7 @@ class PostgresCoreWorld(PostgresBackend):
         self.tombstones: Any = CoreTombstones(people)
         self.erasures: Any = CoreErasures(acting(core, "erasure"))
         self.holds: Any = CoreErasures(acting(core, "operator"))
+        self.looks: Any = CoreErasures(acting(core, "repair"))
         self.findings: Any = CoreFindings(acting(core, "operator"))
         self.replays: Any = CoreReplays(acting(core, "repair"))
         self.canary: Any = CoreCanary(acting(core, "repair"))

@@ -18,9 +18,9 @@ from shared.stores.supabase_outbox import SupabaseOutbox
 from shared.stores.supabase_patients import SupabasePatients
 from shared.stores.supabase_users import SupabaseUsers
 from tests.memory.embedder import vector
-from tests.memory.erasures import MemorySupabasePatients
 from tests.memory.supabase import MemorySupabase
 from tests.memory.supabase_documents import MemorySupabaseDocuments, MemorySupabaseOutbox
+from tests.memory.supabase_patients import MemorySupabasePatients
 from tests.memory.supabase_users import MemorySupabaseUsers
 
 Sql = psycopg.Connection[dict[str, Any]]

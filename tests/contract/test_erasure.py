@@ -6,38 +6,34 @@ every text of every table; what the policy keeps stays without the person; nothi
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
 
 import psycopg
-import psycopg.sql
 import pytest
 
 from shared import settings
 from shared.erasure.erasing import look_for_the_last_time
 from shared.errors import PermanentError
-from shared.events import Event, Ref, new_traceparent
-from shared.models import Account, Erasure, Receipt
-from shared.outcomes import Outcome
+from shared.events import Ref
+from shared.models import Account, Erasure
 from shared.people.conflict_sweep import look_again
 from shared.stores.core import CoreDatabase
 from shared.stores.supabase import Supabase
 from tests.contract.memory_core_world import batch
+from tests.contract.planted_patient import (
+    DOCUMENT,
+    EMAIL,
+    MARK,
+    PHONE,
+    UID,
+    age,
+    erase,
+    everywhere,
+    plant,
+    quiet,
+    row,
+    send,
+)
 from tests.contract.real_stores import RealStores, Sql
-from tests.memory.core import MemoryCore
-from tests.memory.erasures import MemoryCoreErasures
-
-UID, MARK = "uid-of-asha", "plantedmarker"
-NAME, EMAIL, PHONE = f"Asha {MARK}", f"{MARK}@example.com", "+919876543210"
-DOCUMENT = "7c8f4f4e-8c1b-4f4e-9d3c-1d2b3c4d5e6f"
-URL = "https://prescriptions.s3.ap-south-1.amazonaws.com/rx1.pdf"
-MARKS = (UID, MARK, "9876543210")
-
-_TEXTS = """
-select n.nspname as schema, c.relname as name from pg_class c
-join pg_namespace n on n.oid = c.relnamespace
-where c.relkind in ('r', 'p') and n.nspname not in ('pg_catalog', 'information_schema')
-  and n.nspname !~ '^pg_toast'
-"""
 
 
 @pytest.fixture(name="to")
@@ -50,78 +46,6 @@ def _to(
 ) -> RealStores:
     monkeypatch.setenv("ERASURE_QUIET_S", "1")
     return RealStores(core, sql, supabase, supabase_sql)
-
-
-def found(sql: Sql) -> set[str]:
-    """Return the tables of a database in which a planted marker is found, in any column."""
-    tables = sql.execute(_TEXTS).fetchall()
-    hits: set[str] = set()
-    for table in tables:
-        name = psycopg.sql.Identifier(table["schema"], table["name"])
-        query = psycopg.sql.SQL(
-            "select count(*) as n from {} t where to_jsonb(t)::text ~ {}"
-        ).format(name, "|".join(MARKS))
-        if sql.execute(query).fetchone()["n"]:  # pyright: ignore[reportOptionalSubscript]
-            hits.add(f"{table['schema']}.{table['name']}")
-    return hits
-
-
-def everywhere(to: RealStores) -> set[str]:
-    places = {f"firebase {path}" for path in to.firebase.documents if UID in path}
-    places |= {f"account {uid}" for uid in to.firebase.account_rows if uid == UID}
-    places |= {f"file {path}" for path in to.storage.below(f"documents/{UID}/")}
-    return found(to.core_sql) | found(to.supabase_sql) | places
-
-
-def send(to: RealStores, topic: str, kind: str, key: str) -> None:
-    to.publish([Event(topic, (Ref(kind, key),), new_traceparent())])
-    to.run()
-
-
-def plant(to: RealStores) -> None:
-    """A patient who went through every chain, with a marker in every store."""
-    to.firebase.sign_up(UID, email=EMAIL, phone=PHONE)
-    to.firebase.write_profile(UID, name=NAME, address={"city": MARK}, fcmToken=MARK)
-    send(to, "user-changed", "user", UID)
-    send(to, "profile-changed", "user", UID)
-    to.pdf_sources.pdfs[URL] = b"%PDF"  # pyright: ignore[reportAttributeAccessIssue]
-    notes = f"{NAME} (call {PHONE}) has fever, BP 120/80"
-    to.prescribe("rx1", UID, notes=notes, diagnosis="fever", patient_name=NAME)
-    to.core_sql.execute(
-        "update appointments set address = %(mark)s, status = 'CONFIRMED'", {"mark": MARK}
-    )
-    to.core_sql.execute("update prescriptions set pdf_url = %(url)s", {"url": URL})
-    to.upload(DOCUMENT, UID, {"medications": [{"name": MARK, "frequency": "BD"}]}, "report")
-    to.supabase_sql.execute("update documents set text = %(mark)s", {"mark": MARK})
-    to.run()
-
-
-def age(to: RealStores, years: int) -> None:
-    """Let the visit lie in the past."""
-    to.at_core(
-        "update appointments set start_ts = now() - make_interval(years => %(years)s)",
-        years=years,
-    )
-
-
-def quiet(to: RealStores) -> None:
-    """Let every step end that ran when something of the patient's was buried."""
-    to.core_sql.execute(
-        "update sync.erasures set ordered_at = ordered_at - interval '1 minute',"
-        " buried_at = buried_at - interval '1 minute'"
-    )
-
-
-def erase(to: RealStores) -> None:
-    to.firebase.delete(UID)
-    send(to, "user-deleted", "user", UID)
-    quiet(to)
-    to.run()
-
-
-def row(to: RealStores) -> dict[str, Any]:
-    (erasure,) = to.core_sql.execute("select * from sync.erasures").fetchall()
-    return erasure
 
 
 def test_no_table_of_either_database_tells_of_an_erased_patient(to: RealStores) -> None:
@@ -294,42 +218,6 @@ def test_another_user_who_waited_for_the_contact_has_it_without_a_hand(
     assert to.core_users.read(["other"])["other"].phone == PHONE
     (mirrored,) = to.supabase_users.find([], [], [PHONE.removeprefix("+")])
     assert mirrored.app_metadata["firebase_uid"] == "other"
-
-
-@pytest.mark.parametrize("kind", ["memory", "postgres"])
-def test_receipts_add_up_and_keep_the_last_state(to: RealStores, kind: str) -> None:
-    erasures: Any = to.core_erasures
-    if kind == "memory":
-        erasures = MemoryCoreErasures(MemoryCore())
-    key, state = erasures.order(UID, "asha.op")
-    assert state == "ordered"
-    step, done = batch("erase_core", Ref("erasure", key)), Outcome(Ref("erasure", key), "done")
-    erasures.note(step, [Receipt(key, "core", failed="core_unreachable")], [done])
-    erasures.note(step, [Receipt(key, "core", 3, 2, code="kept_by_policy")], [done])
-    erasures.note(step, [Receipt(key, "core", 1, 0), Receipt(key, "storage")], [done])
-    noted = erasures.find(UID)["receipts"]
-    assert (noted["core"]["state"], noted["core"]["erased"], noted["core"]["held"]) == (
-        "held", 4, 2,
-    )  # fmt: skip
-    assert noted["storage"]["state"] == "none"
-    assert erasures.read([key])[key].by_operator
-    assert noted["core"]["code"] == "kept_by_policy"
-    waits = [Receipt(key, "queues", waits=True, code="ids_until_last_look")]
-    erasures.note(step, waits, [done])
-    assert erasures.find(UID)["receipts"]["queues"]["state"] == "held"
-    erasures.note(step, [Receipt(key, "queues", code="retention_is_over")], [done])
-    assert erasures.find(UID)["receipts"]["queues"]["state"] == "none"
-    assert erasures.end_round(key, 1, "sealed", 0) == "ordered"
-    assert erasures.read([key])[key].round == 2
-    assert erasures.end_round(key, 0, "sealed", 0) == "certified"
-    assert erasures.read([key]) == {}
-    assert erasures.owners([Ref("user", UID), Ref("user", "other")]) == {("user", UID): key}
-    assert erasures.due_looks(10) == [(key, "sealed")]
-    assert not erasures.look_again(key, "another-uid")
-    assert erasures.look_again(key, UID)
-    assert erasures.read([key])[key].last_look
-    assert erasures.end_round(key, 0, "sealed", 0) == "certified"
-    assert erasures.due_looks(10) == []
 
 
 def test_a_legal_hold_is_respected_until_it_is_released(to: RealStores) -> None:

@@ -4,45 +4,23 @@ from __future__ import annotations
 
 import json
 import re
-import time
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import unquote
 
-import functions_framework
-import jwt
 import pytest
-import schemathesis
 from flask.testing import FlaskClient
-from hypothesis import HealthCheck, assume, given, settings
-from schemathesis import GenerationMode
-from schemathesis.checks import not_a_server_error
-from schemathesis.specs.openapi.checks import (
-    content_type_conformance,
-    negative_data_rejection,
-    positive_data_acceptance,
-    response_schema_conformance,
-    status_code_conformance,
-)
 
-from infra.local.host import REPOSITORY
-from shared import clients
-from shared.access import webhook
 from shared.stores.core import CoreDatabase
 from shared.stores.supabase import Supabase
 from tests.contract.real_stores import RealStores, Sql
-
-DOCUMENT = "3f2b8a54-0c5c-4d0b-9a53-7a4a2f5f0001"
-BROKEN = "3f2b8a54-0c5c-4d0b-9a53-7a4a2f5f0002"
-SUMMARY = {"medications": [{"name": "Synthetin", "strength": "5 mg"}]}
-FUNCTIONS = ("sync_status", "patient_status", "receive_announcement")
-Headers = dict[str, str]
-_UNMINDED = (HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large,
-             HealthCheck.function_scoped_fixture)  # fmt: skip
-CHECKS: Any = (
-    not_a_server_error, status_code_conformance, content_type_conformance,
-    response_schema_conformance, negative_data_rejection, positive_data_acceptance,
-)  # fmt: skip
+from tests.contract.served_status import (
+    BROKEN,
+    DOCUMENT,
+    app,
+    bring_patients,
+    signed,
+    signed_in,
+)
 
 
 @pytest.fixture(name="to")
@@ -50,44 +28,14 @@ def _to(
     core: CoreDatabase, sql: Sql, supabase: Supabase, supabase_sql: Sql,
     monkeypatch: pytest.MonkeyPatch,
 ) -> RealStores:  # fmt: skip
-    """Two patients, an upload that is stored, one that is parked, a prescription; all real."""
     to = RealStores(core, sql, supabase, supabase_sql)
-    monkeypatch.setattr(clients, "_current", to)
-    monkeypatch.setenv("FIREBASE_AUTH_EMULATOR_HOST", "127.0.0.1:1")  # tokens are unsigned
-    monkeypatch.setenv("WEBHOOK_SECRET", "secret")
-    to.put_patients(1, 2)
-    to.run()
-    to.upload(DOCUMENT, "u1", SUMMARY)
-    to.upload(BROKEN, "u2", SUMMARY, kind="holiday_photo")
-    to.prescribe("p1", "u1", **SUMMARY)
-    to.core_sql.execute("update users set firebase_uid = 'd1' where id = 'id-doctor'")
-    to.core_sql.execute("update appointments set status = 'CONFIRMED'")
-    to.run()
+    bring_patients(to, monkeypatch)
     return to
-
-
-def app(name: str) -> Any:
-    return functions_framework.create_app(name, str(REPOSITORY / "main.py"), "http")
 
 
 @pytest.fixture(name="http")
 def _http(to: RealStores) -> Callable[[str], FlaskClient]:
     return lambda name: app(name).test_client()
-
-
-def signed_in(uid: str) -> Headers:
-    claims = {"iss": "https://securetoken.google.com/demo-test", "aud": "demo-test", "sub": uid}
-    token = jwt.encode(claims | {"exp": int(time.time()) + 600}, "k" * 32)
-    return {"Authorization": f"Bearer {token}"}
-
-
-def signed(body: bytes) -> Headers:
-    stamp = int(time.time())
-    return {
-        "Content-Type": "application/json",
-        "X-HealBridge-Timestamp": str(stamp),
-        "X-HealBridge-Signature": webhook.sign("secret", stamp, body),
-    }
 
 
 def test_operators_get_the_products_shape(http: Callable[[str], FlaskClient]) -> None:
@@ -262,56 +210,3 @@ def test_the_page_runs_no_script_but_its_own_and_asks_nobody_else(
         assert not re.search(r"https?://(?!www\.w3\.org/2000/svg)", file.get_data(as_text=True))
         again = http("sync_status").get(f"/{name}", headers={"If-None-Match": file.headers["ETag"]})
         assert again.status_code == 304
-
-
-@pytest.mark.parametrize("name", FUNCTIONS)
-def test_what_is_served_keeps_what_the_openapi_document_says(to: RealStores, name: str) -> None:
-    """Generated requests, valid and not, against the functions as they are served."""
-    served = app(name)
-    schema = schemathesis.openapi.from_wsgi("/openapi.json", served)
-    asked = 0
-    schema.config.generation.update(with_security_parameters=False)  # `send` adds them
-    for found in schema.get_all_operations():
-        operation: Any = found.ok()  # pyright: ignore[reportAttributeAccessIssue]
-        for mode in GenerationMode:
-            if mode is GenerationMode.POSITIVE or has_rules(operation):
-                asked += ask(operation, mode, served.test_client(), to)
-    assert asked > 20
-
-
-def has_rules(operation: Any) -> bool:
-    """Tell whether there is any request that breaks a rule of the document."""
-    return bool(list(operation.iter_parameters()) or operation.body)
-
-
-def ask(operation: Any, mode: GenerationMode, client: FlaskClient, to: RealStores) -> int:
-    """Send generated requests of one kind and check the answers; return how many."""
-    asked = 0
-
-    @settings(max_examples=12, deadline=None, derandomize=True, database=None,
-              suppress_health_check=_UNMINDED)  # fmt: skip
-    @given(case=operation.as_strategy(generation_mode=mode))
-    def keeps(case: Any) -> None:
-        nonlocal asked
-        assume("\n" not in unquote(case.formatted_path))  # functions-framework's own 404, in HTML
-        asked += 1
-        to.__dict__.pop("limits", None)  # so many requests would be too many
-        case.validate_response(send(client, case), checks=CHECKS)
-
-    keeps()
-    return asked
-
-
-def send(client: FlaskClient, case: Any) -> Any:
-    """Send a case as itself, from a caller whom the function knows."""
-    sent = case.as_transport_kwargs()
-    body = sent.get("data")
-    if "json" in sent:
-        body = json.dumps(sent["json"])
-    raw = body.encode() if isinstance(body, str) else body or b""
-    headers = {k: v for k, v in (sent.get("headers") or {}).items() if k != "Authorization"}
-    headers |= signed_in("u1") | (signed(raw) if case.method == "POST" else {})
-    query = {k: v for k, v in (case.query or {}).items() if v is not None}
-    return client.open(
-        case.formatted_path, method=case.method, query_string=query, data=raw, headers=headers
-    )

@@ -5,6 +5,9 @@ from __future__ import annotations
 import pytest
 
 from shared.events import Ref
+from shared.models import Receipt
+from shared.outcomes import Outcome
+from tests.contract.memory_core_world import batch
 from tests.contract.postgres_core_world import CoreWorld
 
 SEALED, AGAIN_S = "sealed", 60.0
@@ -87,3 +90,36 @@ def test_what_comes_back_opens_a_certified_erasure_once_more(at_core: CoreWorld)
     assert at_core.erasures.read([key])[key].uid == "u1"
     at_core.tombstones.reopen(["u1"])
     assert announced(at_core) == set()
+
+
+def test_receipts_add_up_and_keep_the_last_state(at_core: CoreWorld) -> None:
+    erasures = at_core.erasures
+    key, state = erasures.order("u1", "asha.op")
+    assert state == "ordered"
+    step, done = batch("erase_core", Ref("erasure", key)), Outcome(Ref("erasure", key), "done")
+    erasures.note(step, [Receipt(key, "core", failed="core_unreachable")], [done])
+    erasures.note(step, [Receipt(key, "core", 3, 2, code="kept_by_policy")], [done])
+    erasures.note(step, [Receipt(key, "core", 1, 0), Receipt(key, "storage")], [done])
+    noted = at_core.holds.find("u1")["receipts"]
+    assert (noted["core"]["state"], noted["core"]["erased"], noted["core"]["held"]) == (
+        "held", 4, 2,
+    )  # fmt: skip
+    assert noted["storage"]["state"] == "none"
+    assert erasures.read([key])[key].by_operator
+    assert noted["core"]["code"] == "kept_by_policy"
+    waits = [Receipt(key, "queues", waits=True, code="ids_until_last_look")]
+    erasures.note(step, waits, [done])
+    assert at_core.holds.find("u1")["receipts"]["queues"]["state"] == "held"
+    erasures.note(step, [Receipt(key, "queues", code="retention_is_over")], [done])
+    assert at_core.holds.find("u1")["receipts"]["queues"]["state"] == "none"
+    assert erasures.end_round(key, 1, "sealed", 0) == "ordered"
+    assert erasures.read([key])[key].round == 2
+    assert erasures.end_round(key, 0, "sealed", 0) == "certified"
+    assert erasures.read([key]) == {}
+    assert erasures.owners([Ref("user", "u1"), Ref("user", "other")]) == {("user", "u1"): key}
+    assert at_core.looks.due_looks(10) == [(key, "sealed")]
+    assert not at_core.looks.look_again(key, "another-uid")
+    assert at_core.looks.look_again(key, "u1")
+    assert erasures.read([key])[key].last_look
+    assert erasures.end_round(key, 0, "sealed", 0) == "certified"
+    assert at_core.looks.due_looks(10) == []

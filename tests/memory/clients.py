@@ -26,20 +26,18 @@ from tests.memory.core_stores import (
     MemoryCorePrescriptions,
     MemoryLedger,
 )
+from tests.memory.core_tombstones import MemoryCoreTombstones
 from tests.memory.core_users import MemoryCoreUsers
 from tests.memory.dead_letters import MemoryDeadLetters
 from tests.memory.embedder import MemoryEmbedder
-from tests.memory.erasures import (
-    MemoryCoreErasures,
-    MemoryCoreTombstones,
-    MemorySupabasePatients,
-)
+from tests.memory.erasures import MemoryCoreErasures
 from tests.memory.files import MemoryPdfSources, MemoryStorage
 from tests.memory.firebase import MemoryAccounts, MemoryFirebase, MemoryFirestore
 from tests.memory.messaging import MemoryMessaging
 from tests.memory.place import Place
 from tests.memory.supabase import MemorySupabase
 from tests.memory.supabase_documents import MemorySupabaseDocuments, MemorySupabaseOutbox
+from tests.memory.supabase_patients import MemorySupabasePatients
 from tests.memory.supabase_projections import supabase_digests
 from tests.memory.supabase_users import MemorySupabaseUsers
 

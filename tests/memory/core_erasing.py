@@ -7,6 +7,8 @@ from dataclasses import replace
 from tests.memory.core import MemoryCore
 from tests.memory.place import alias
 
+UNWATCHED = {"sealed": None, "look_again_at": None, "last_look": False}
+
 
 def entities_of(core: MemoryCore, uid: str, user_id: str | None = None) -> list[tuple[str, str]]:
     """Return kind and key of a patient's entities: `sync.patient_entities`."""
@@ -106,3 +108,8 @@ def _erase_notes(core: MemoryCore, uid: str, user_id: str | None) -> int:
         for key in keys:
             del getattr(core, name)[key]
     return sum(map(len, gone.values()))
+
+
+def announce(core: MemoryCore, erasure: str) -> None:
+    """Have the outbox announce an erasure."""
+    core.outbox.note("erasure", erasure, core.next_version())

@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from shared.events import Ref
-from tests.memory.core import JournalRow, LedgerRow, MemoryCore, replay_pause
+from tests.memory.core import MemoryCore
 from tests.memory.core_erasing import entities_of
+from tests.memory.core_ledger import JournalRow, LedgerRow, replay_pause
 from tests.memory.place import alias
 
 if TYPE_CHECKING:

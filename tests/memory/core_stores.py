@@ -10,7 +10,8 @@ from shared.events import Ref
 from shared.models import OpenConflict, Prescription
 from shared.outcomes import Outcome
 from shared.papers.revocation import is_revoked, summary_of
-from tests.memory.core import JournalRow, MemoryCore, Row, digits
+from tests.memory.core import MemoryCore, Row, digits
+from tests.memory.core_ledger import JournalRow
 
 if TYPE_CHECKING:
     from shared.runner import Batch

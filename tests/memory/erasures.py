@@ -1,59 +1,27 @@
 """
-Erasures in memory: core's tombstones, orders and certificates, and patients in Supabase.
+Core's erasures in memory: orders, receipts and certificates.
 
 Kept records lose their person by the ids alone: what SQL takes out of free text is its own test's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from shared.erasure.tombstones import BuriedError, askable
 from shared.events import Ref
 from shared.models import Erasure, Receipt
 from shared.outcomes import Outcome
 from tests.memory import core_erasing
 from tests.memory.core import MemoryCore, Row
 from tests.memory.place import alias
-from tests.memory.supabase import MemorySupabase, uuid
 
 if TYPE_CHECKING:
     from shared.runner import Batch
 
 KEPT_FOR = timedelta(days=3 * 365)
-UNWATCHED = {"sealed": None, "look_again_at": None, "last_look": False}
 NOTHING = {"erased": 0, "held": 0, "originals": 0}
-
-
-class MemoryCoreTombstones:
-    """Recognises what was erased."""
-
-    def __init__(self, core: MemoryCore) -> None:
-        self._core = core
-
-    def buried(self, refs: Sequence[Ref]) -> set[tuple[str, str]]:
-        """Return kind and key of those that belong to erased patients."""
-        with self._core.effect("core_tombstones.buried"):
-            return {(r.kind, r.key) for r in refs if alias(r.kind, r.key) in self._core.tombstones}
-
-    @contextmanager
-    def asked_along(self, refs: Sequence[Ref]) -> Generator[None]:
-        """Ask at once: in memory there is no round trip to spare."""
-        if self.buried(askable(refs)):
-            raise BuriedError
-        yield
-
-    def reopen(self, uids: Sequence[str]) -> None:
-        """Have certified erasures of these patients run once more."""
-        with self._core.effect("core_tombstones.reopen"):
-            for uid in uids:
-                row = self._core.erasure_rows.get(alias("user", uid))
-                if row and row["state"] == "certified":
-                    row |= {"uid": uid, "state": "ordered", "round": 1, **UNWATCHED}
-                    _announce(self._core, alias("user", uid))
 
 
 class MemoryCoreErasures:
@@ -81,9 +49,9 @@ class MemoryCoreErasures:
                     "ordered_at": self._core.clock(),
                     "buried_at": self._core.clock(),
                     "visits": (known or {}).get("visits", set()),
-                    **UNWATCHED,
+                    **core_erasing.UNWATCHED,
                 }
-                _announce(self._core, key)
+                core_erasing.announce(self._core, key)
             if not held:
                 self._bury(key, core_erasing.entities_of(self._core, uid))
             return key, self._core.erasure_rows[key]["state"]
@@ -150,8 +118,14 @@ class MemoryCoreErasures:
             row = self._core.erasure_rows[erasure]
             if erasure != alias("user", uid) or not row["sealed"]:
                 return False
-            row |= {"uid": uid, "state": "ordered", "round": 1, **UNWATCHED, "last_look": True}
-            _announce(self._core, erasure)
+            row |= {
+                "uid": uid,
+                "state": "ordered",
+                "round": 1,
+                **core_erasing.UNWATCHED,
+                "last_look": True,
+            }
+            core_erasing.announce(self._core, erasure)
             return True
 
     def end_round(self, erasure: str, found: int, sealed: str, again_s: float) -> str:
@@ -161,7 +135,7 @@ class MemoryCoreErasures:
             if row["state"] == "ordered":
                 if found:
                     row["round"] += 1
-                    _announce(self._core, erasure)
+                    core_erasing.announce(self._core, erasure)
                 else:
                     row |= {"state": "certified", "uid": None, "visits": set()}
                     if not row["last_look"]:
@@ -238,62 +212,6 @@ class MemoryCoreErasures:
         }
         originals = sum(row["pdf_url"] is not None for row in papers.values())
         return visits | recent, originals
-
-
-class MemorySupabasePatients:
-    """Erases patients in Supabase."""
-
-    def __init__(self, supabase: MemorySupabase) -> None:
-        self._supabase = supabase
-
-    def erase(self, uid: str) -> tuple[int, Sequence[str]]:
-        """Bury a patient; erase documents and chunks."""
-        place = self._supabase
-        with place.effect("supabase_patients.erase"):
-            place.buried.add(alias("user", uid))
-            documents = [k for k, r in place.document_rows.items() if r["patient_id"] == uid]
-            files = [k for k, left in place.removed_files.items() if left.patient_uid == uid]
-            rows = len(documents) + len(files)
-            rows += sum(at[0] in documents for at in place.chunk_rows)
-            rows += sum(len(place.foreign_chunks.get(key, ())) for key in documents)
-            for key in documents:
-                place.drop_document(key)
-            for key in files:
-                del place.removed_files[key]
-            for key in {*documents, *files}:
-                place.outbox.rows.pop(("document", key), None)
-            return rows, sorted({*documents, *files})
-
-    def delete_user(self, user_id: str) -> int:
-        """Delete an auth user; its deletion leaves a trace too."""
-        with self._supabase.effect("supabase_patients.delete_user"):
-            if self._supabase.auth_users.pop(uuid(user_id), None) is None:
-                return 0
-            self._supabase.trail.append(user_id)
-            return 1
-
-    def erase_trail(self, user_id: str) -> int:
-        """Erase the audit entries of an auth user."""
-        with self._supabase.effect("supabase_patients.erase_trail"):
-            before = len(self._supabase.trail)
-            self._supabase.trail = [entry for entry in self._supabase.trail if entry != user_id]
-            return before - len(self._supabase.trail)
-
-    def remains(self, uid: str, user_id: str) -> int:
-        """Return how many rows still tell of the patient."""
-        place = self._supabase
-        with place.effect("supabase_patients.remains"):
-            return (
-                sum(row["patient_id"] == uid for row in place.document_rows.values())
-                + sum(row["patient_id"] == uid for row in place.chunk_rows.values())
-                + sum(left.patient_uid == uid for left in place.removed_files.values())
-                + (user_id in place.auth_users)
-                + place.trail.count(user_id)
-            )
-
-
-def _announce(core: MemoryCore, key: str) -> None:
-    core.outbox.note("erasure", key, core.next_version())
 
 
 def _receipt(before: Row, receipt: Receipt) -> Row:

@@ -176,7 +176,7 @@ MUTATIONS = {
         ("tests.memory.core_documents:MemoryCoreDocuments._is_fresh",), _always_fresh
     ),
     "a tombstone is not looked for": Mutation(
-        ("tests.memory.erasures:MemoryCoreTombstones.buried",), _nobody
+        ("tests.memory.core_tombstones:MemoryCoreTombstones.buried",), _nobody
     ),
     "a notification under a fresh id": Mutation(
         ("shared.ids:notification_id",), _fresh_notification

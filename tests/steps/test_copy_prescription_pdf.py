@@ -1,57 +1,32 @@
-"""A PDF is copied once and whole to its patient's folder; what is revoked is hidden first."""
+"""A PDF is copied once and whole to its patient's folder."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
-from shared import settings
 from shared.errors import TransientError
-from shared.events import Event, Ref, new_traceparent
-from shared.ids import prescription_document_id
-from shared.outcomes import FORWARDED
 from tests.memory.clients import MemoryClients
-from tests.memory.core import LedgerRow
 from tests.memory.files import BUCKET
-from tests.memory.place import no_hook
 from tests.steps.conftest import Send
-
-URL = f"s3://{BUCKET}/rx1.pdf"
-PATH = "documents/u1/prescriptions/rx1.pdf"
-PDF = b"%PDF-1.4 made up"
-STEP = "copy_prescription_pdf"
-SUMMARY = {"diagnosis": "observation", "medications": [{"name": "Demoxil"}]}
+from tests.steps.prescribed_pdf import (
+    PATH,
+    PDF,
+    STEP,
+    SUMMARY,
+    URL,
+    bring_prescription,
+    chunks,
+    mirror,
+    prescribe,
+    ref,
+    standing,
+    step_once,
+)
 
 
 @pytest.fixture(autouse=True)
 def _prescribed(to: MemoryClients) -> None:
-    to.memory_core.put_user("id1", firebase_uid="u1")
-    to.memory_core.put_patient("id1", "p1")
-    prescribe(to)
-    to.pdfs.pdfs[URL] = PDF
-
-
-def prescribe(to: MemoryClients, key: str = "rx1", **columns: Any) -> None:
-    given = {"pdf_url": URL, "summary": SUMMARY} | columns
-    to.memory_core.put_prescription(key, "id1", **given)
-
-
-def ref(to: MemoryClients, key: str = "rx1") -> Ref:
-    return Ref("prescription", key, to.memory_core.outbox.version("prescription", key))
-
-
-def standing(to: MemoryClients, step: str = STEP, key: str = "rx1") -> LedgerRow:
-    return to.memory_core.ledger_rows["prescription", key, step]
-
-
-def mirror(to: MemoryClients, key: str = "rx1") -> dict[str, Any] | None:
-    document = prescription_document_id(settings.id_namespace(), key)
-    return to.memory_supabase.document_rows.get(document)
-
-
-def chunks(to: MemoryClients) -> list[Any]:
-    return list(to.memory_supabase.chunk_rows.values())
+    bring_prescription(to)
 
 
 def test_the_pdf_is_copied_and_the_mirror_names_the_copy(to: MemoryClients, send: Send) -> None:
@@ -244,108 +219,6 @@ def test_a_change_while_copying_is_copied_too(to: MemoryClients, send: Send) -> 
     assert to.files.files == {PATH: b"%PDF-1.4 second"}
 
 
-def test_a_copy_made_just_before_a_crash_goes_with_its_prescription(to: MemoryClients) -> None:
-    def crash(moment: str, name: str) -> None:
-        if (moment, name) == ("before", "core_pdf_copies.note"):
-            raise TransientError("core_unreachable")
-
-    to.memory_core.hook = crash
-    step_once(to)
-    assert to.files.files == {PATH: PDF}
-    to.memory_core.hook = no_hook
-    to.memory_core.delete_prescription("rx1")
-    to.run()
-    assert to.files.files == {}
-
-
-def test_a_deleted_prescription_takes_mirror_chunks_copy_and_links(
-    to: MemoryClients, send: Send
-) -> None:
-    send("prescription-changed", ref(to))
-    to.memory_core.delete_prescription("rx1")
-    for _ in range(5):
-        send("prescription-changed", ref(to))
-    assert (mirror(to), chunks(to), to.files.files) == (None, [], {})
-    assert to.memory_core.unlinked == {("prescription", "rx1")}
-
-
-def test_a_revoked_prescription_is_marked_and_hidden(to: MemoryClients, send: Send) -> None:
-    send("prescription-changed", ref(to))
-    prescribe(to, summary=SUMMARY | {"status": "revoked"})
-    send("prescription-changed", ref(to))
-    row = mirror(to)
-    assert row is not None
-    assert (row["revoked"], row["file_url"]) == (True, None)
-    assert (chunks(to), to.files.files) == ([], {})
-    assert standing(to, "mirror_prescription").error_code == "prescription_revoked"
-
-
-@pytest.mark.parametrize("end", ["revoked", "deleted"])
-def test_hiding_is_the_first_effect_of_a_revocation_or_deletion(
-    to: MemoryClients, send: Send, end: str
-) -> None:
-    send("prescription-changed", ref(to))
-    if end == "revoked":
-        prescribe(to, summary=SUMMARY | {"revoked": True})
-    else:
-        to.memory_core.delete_prescription("rx1")
-    effects: list[str] = []
-    for place in to.places:
-        place.hook = lambda moment, name: effects.append(name) if moment == "before" else None
-    to.files.error = TransientError("storage_unreachable")
-    step_once(to)
-    before = {"bus.publish prescription-changed", "core_tombstones.buried"}
-    reads = before | {"core_prescriptions.read"}
-    assert next(name for name in effects if name not in reads) == "supabase_documents.hide"
-    row = mirror(to)
-    assert row is not None
-    assert row["revoked"]
-    assert chunks(to) == []
-    to.files.error = None
-    to.run()
-    assert to.files.files == {}
-
-
-def test_an_index_under_way_leaves_nothing_of_what_is_revoked_meanwhile(
-    to: MemoryClients, send: Send
-) -> None:
-    def revoke(moment: str, name: str) -> None:
-        if moment == "before":
-            prescribe(to, summary=SUMMARY | {"status": "revoked"})
-
-    to.memory_embedder.hook = revoke
-    send("prescription-changed", ref(to))
-    to.memory_embedder.hook = no_hook
-    send("prescription-changed", ref(to))
-    row = mirror(to)
-    assert row is not None
-    assert (row["revoked"], chunks(to)) == (True, [])
-
-
-def test_a_late_event_of_the_index_does_not_pass_on_what_is_revoked(
-    to: MemoryClients, send: Send
-) -> None:
-    old = ref(to)
-    send("prescription-changed", old)
-    prescribe(to, summary=SUMMARY | {"status": "revoked"})
-    send("prescription-changed", ref(to))
-    send("prescription-mirrored", old)
-    assert standing(to, "index_prescription").error_code == "prescription_revoked"
-    assert standing(to, "index_prescription").state not in FORWARDED
-    assert chunks(to) == []
-
-
-def test_a_prescription_that_is_valid_again_is_whole_again(to: MemoryClients, send: Send) -> None:
-    prescribe(to, summary=SUMMARY | {"status": "revoked"})
-    send("prescription-changed", ref(to))
-    prescribe(to)
-    send("prescription-changed", ref(to))
-    row = mirror(to)
-    assert row is not None
-    assert (row["revoked"], row["file_url"]) == (False, PATH)
-    assert (bool(chunks(to)), to.files.files) == (True, {PATH: PDF})
-
-
 def test_an_older_event_after_a_newer_one_changes_nothing(to: MemoryClients, send: Send) -> None:
     old = ref(to)
     prescribe(to, summary=SUMMARY | {"status": "revoked"})
@@ -376,10 +249,3 @@ def test_a_uid_that_would_lead_into_another_folder_is_parked(to: MemoryClients, 
     to.memory_core.put_user("id1", firebase_uid="u2/x")
     send("prescription-changed", ref(to))
     assert standing(to).error_code == "uid_not_a_folder"
-
-
-def step_once(to: MemoryClients, *keys: str) -> bool:
-    """Announce prescriptions and deliver the first message once; tell whether it was taken."""
-    refs = tuple(ref(to, key) for key in keys or ("rx1",))
-    to.publish([Event("prescription-changed", refs, new_traceparent())])
-    return to.bus.deliver(to, to.bus.pending.pop(0))

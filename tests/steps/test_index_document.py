@@ -13,7 +13,7 @@ from shared.events import Event, Ref, new_traceparent
 from shared.search.foreign_chunks import ForeignChunk
 from tests.memory import faults
 from tests.memory.clients import MemoryClients
-from tests.memory.core import LedgerRow
+from tests.memory.core_ledger import LedgerRow
 from tests.steps.conftest import Send
 
 TABLE = "Demoxil | 500 mg | 1-0-1\nTestamol | 250 mg | 0-0-1"

@@ -12,7 +12,7 @@ from shared.events import Ref
 from shared.ids import prescription_document_id
 from tests.memory import faults
 from tests.memory.clients import MemoryClients
-from tests.memory.core import LedgerRow
+from tests.memory.core_ledger import LedgerRow
 from tests.steps.conftest import Send
 
 LONG = "The patient is to rest and drink plenty of water. " * 60

@@ -4,38 +4,16 @@ from __future__ import annotations
 
 import json
 from decimal import Decimal
-from typing import Any
 
 import pytest
 
 from shared.errors import PermanentError
 from shared.medications import (
     MAX_ENTRIES,
-    Medication,
     MedicationsUnreadableError,
     read_medications,
 )
-
-COMPLETE: dict[str, Any] = {
-    "name": "Amoxicillin",
-    "strength": "500 mg",
-    "form": "capsule",
-    "frequency": "TDS",
-    "route": "oral",
-    "duration_days": 5,
-    "confidence": 0.93,
-    "raw": "Cap Amoxicillin 500 mg TDS x 5 days",
-}
-
-
-def read(*entries: object) -> tuple[Medication, ...]:
-    return read_medications({"medications": list(entries)}, document_id="d1")
-
-
-def read_one(**changes: object) -> Medication:
-    changed = {**COMPLETE, **changes}
-    (medication,) = read({key: value for key, value in changed.items() if value != "absent"})
-    return medication
+from tests.steps.medication_entry import COMPLETE, read, read_one
 
 
 def test_a_complete_entry_is_read_without_review() -> None:
@@ -178,62 +156,6 @@ def test_stored_text_is_as_read_but_for_what_cannot_be_stored() -> None:
     assert medication.raw == "line 1\r\nline2\N{REPLACEMENT CHARACTER}"
 
 
-@pytest.mark.parametrize(
-    ("same", "spelled"),
-    [
-        ("name", "AMOXICILLIN"),
-        ("name", "Ａmoxicillin "),
-        ("strength", "500mg"),
-        ("form", "Capsule"),
-        ("route", "ORAL"),
-        ("frequency", "t.i.d."),
-        ("duration_days", "5/7"),
-    ],
-)
-def test_the_same_medicine_read_twice_becomes_one_and_is_counted(same: str, spelled: str) -> None:
-    (merged,) = read(COMPLETE, {**COMPLETE, same: spelled})
-
-    assert (merged.name, merged.strength) == ("Amoxicillin", "500 mg")
-    assert merged.occurrences == 2
-    assert not merged.needs_review
-
-
-@pytest.mark.parametrize(("field", "other"), [("frequency", "BD"), ("duration_days", 7)])
-def test_contradictory_duplicates_both_stay_and_are_flagged(field: str, other: object) -> None:
-    line = {**COMPLETE, "raw": None}
-    first, second, third = read(line, {**line, field: other}, {**line, "name": "Zinc"})
-
-    assert first.review_reasons == second.review_reasons == ("conflicting_duplicate",)
-    assert first.identity == second.identity
-    assert not third.needs_review
-
-
-@pytest.mark.parametrize(
-    ("field", "other"), [("strength", "250 mg"), ("form", "syrup"), ("route", "topical")]
-)
-def test_another_strength_form_or_route_is_another_medicine(field: str, other: str) -> None:
-    first, second = read(COMPLETE, {**COMPLETE, field: other})
-
-    assert first.identity != second.identity
-    assert not first.needs_review
-    assert "conflicting_duplicate" not in second.review_reasons
-
-
-def test_entries_without_a_name_are_never_merged() -> None:
-    nameless = {key: value for key, value in COMPLETE.items() if key != "name"}
-
-    assert [m.position for m in read(nameless, nameless)] == [0, 1]
-
-
-def test_unreadable_durations_are_not_taken_for_equal() -> None:
-    first, second = read(
-        {**COMPLETE, "duration_days": "5-7 days"}, {**COMPLETE, "duration_days": "long"}
-    )
-
-    assert "conflicting_duplicate" in first.review_reasons
-    assert "conflicting_duplicate" in second.review_reasons
-
-
 @pytest.mark.parametrize("absent", [None, {}, [], "", " ", "null", "{}", {"medications": None}])
 def test_a_document_without_medications_has_none(absent: object) -> None:
     assert read_medications(absent, document_id="d1") == ()
@@ -282,45 +204,3 @@ def test_the_longest_allowed_list_is_read() -> None:
 
 def test_a_medication_never_shows_its_content() -> None:
     assert "Amoxicillin" not in repr(read_one())
-
-
-@pytest.mark.parametrize(
-    ("raw", "changes"),
-    [
-        ("Cap Amoxicillin 250 mg TDS x 5 days", {}),
-        ("Cap Amoxicillin TDS", {"name": "Amoxicillin 250mg"}),
-        ("Thyroxine 50 mcg 1-0-0", {"strength": "50 mg", "frequency": "1-0-0"}),
-        ("Syp Amoxicillin 125mg/5ml TDS", {"strength": "250 mg/5ml"}),
-        ("Cap Amoxicillin 500 mg BD x 5 days", {}),
-        ("Cap Amoxicillin 500 mg 1-0-1 x 5 days", {"frequency": "1-1-1"}),
-        ("Cap Amoxicillin 500 mg 1-0-1 x 5 days", {"frequency": "TDS"}),
-        ("Tab 500 mg 2-0-2", {"frequency": "1-0-1"}),
-        ("Cap Amoxicillin 500 mg TDS x 7 days", {}),
-        ("Cap Amoxicillin 500 mg TDS 5/7", {"duration_days": 7}),
-        ("500 mg TDS x 5 days then OD x 5 days", {}),
-    ],
-)
-def test_fields_that_the_raw_line_contradicts_are_for_a_person(
-    raw: str, changes: dict[str, object]
-) -> None:
-    assert read_one(raw=raw, **changes).review_reasons == ("raw_disagrees",)
-
-
-@pytest.mark.parametrize(
-    ("raw", "changes"),
-    [
-        ("Cap Amoxicillin 0.5 g TDS x 5 days", {}),
-        ("Cap Amoxicillin 500 TDS", {}),
-        ("Cap Amoxicillin 500 mg t.d.s. 5/7 (12-5-24)", {}),
-        ("Tab 500 mg 1-0-1 BD", {"frequency": "BD"}),
-        ("Tab 500 mg q8h", {}),
-        ("Tab 500 mg TDS", {"frequency": "q8h"}),
-        ("Tab Augmentin 625 (500 mg + 125 mg) TDS", {}),
-        ("Tab 500 mg 1-1-1 after food for 1 week", {"duration_days": 7}),
-        ("whatever else", {}),
-    ],
-)
-def test_a_line_that_agrees_or_is_not_plain_raises_no_doubt(
-    raw: str, changes: dict[str, object]
-) -> None:
-    assert not read_one(raw=raw, **changes).needs_review

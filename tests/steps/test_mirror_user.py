@@ -13,7 +13,7 @@ from shared.ids import user_id
 from shared.models import AuthUser
 from tests.memory import faults
 from tests.memory.clients import MemoryClients
-from tests.memory.core import LedgerRow
+from tests.memory.core_ledger import LedgerRow
 from tests.memory.place import no_hook
 from tests.steps.conftest import Send
 

@@ -14,7 +14,7 @@ from shared.ids import notification_id
 from shared.notices.push import Receipt
 from tests.memory import faults
 from tests.memory.clients import MemoryClients
-from tests.memory.core import LedgerRow
+from tests.memory.core_ledger import LedgerRow
 from tests.steps.conftest import Send
 
 TOKEN = "token-of-a-phone"

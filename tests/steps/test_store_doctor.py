@@ -8,7 +8,7 @@ import pytest
 
 from shared.events import Ref
 from tests.memory.clients import MemoryClients
-from tests.memory.core import LedgerRow
+from tests.memory.core_ledger import LedgerRow
 from tests.steps.conftest import Send
 
 

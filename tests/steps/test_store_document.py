@@ -12,7 +12,7 @@ from shared.errors import PermanentError, TransientError
 from shared.events import Ref
 from tests.memory import faults
 from tests.memory.clients import MemoryClients
-from tests.memory.core import LedgerRow
+from tests.memory.core_ledger import LedgerRow
 from tests.steps.conftest import Send
 
 MEDICINE = {"name": "Paracetamol", "strength": "500 mg", "frequency": "1-0-1", "duration_days": 5}

@@ -10,7 +10,7 @@ from shared.errors import TransientError
 from shared.events import Ref
 from tests.memory import faults
 from tests.memory.clients import MemoryClients
-from tests.memory.core import LedgerRow
+from tests.memory.core_ledger import LedgerRow
 from tests.steps.conftest import Send
 
 PHONE = "+919876543210"
