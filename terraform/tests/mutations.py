@@ -1,5 +1,6 @@
 """
-The settings whose change the tests must notice, by the run that has to fail.
+The settings whose change the tests must notice, by the run that has to fail. One table and read as
+one: that is why it is longer than other files.
 
 The old text must occur once in its file, so that an edit which leaves a mutation behind is told.
 """

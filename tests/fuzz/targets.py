@@ -11,8 +11,7 @@ import base64
 import json
 import time
 from io import BytesIO
-from typing import Any, cast
-from uuid import UUID
+from typing import Any
 
 import jwt
 from cloudevents.exceptions import GenericException
@@ -24,13 +23,11 @@ from shared import catalog, transport
 from shared.access import signed_in, tokens, webhook
 from shared.errors import PermanentError, RequestError
 from shared.events import Ref, decode
-from shared.papers.pdf_urls import locate
-from tests.fuzz import routes, world
+from tests.fuzz import content, routes, world
 from tests.fuzz.environment import SECRET
 from tests.fuzz.findings import REPOSITORY, Breach, Target
 
 TARGETS: dict[str, Target] = {}
-_DOCUMENT = str(UUID(int=7))
 _HOOK_ISSUER = "https://securetoken.google.com/demo-fuzz"
 _JSON = "application/json"
 
@@ -41,8 +38,16 @@ def target(work: Target) -> Target:
     return work
 
 
-target(routes.routes)
-target(routes.announcement)
+for door in (routes.routes, routes.announcement):
+    target(door)
+for content_of in (
+    content.document,
+    content.profile,
+    content.doctor,
+    content.prescription,
+    content.pdf_url,
+):
+    target(content_of)
 
 
 def _request(
@@ -79,16 +84,11 @@ def _text(value: object) -> str:
     )
 
 
-def _fields(data: bytes) -> dict[str, Any]:
-    value = world.parsed(data)
-    return cast("dict[str, Any]", value) if isinstance(value, dict) else {"body": value}
-
-
 @target
 def webhook_body(data: bytes) -> None:
     """A body that is signed as it should be."""
     to = world.fresh()
-    to.memory_supabase.upload({"id": _DOCUMENT, "patient_id": world.UID})
+    to.memory_supabase.upload({"id": world.DOCUMENT, "patient_id": world.UID})
     stamp = int(time.time())
     headers = {
         "X-HealBridge-Timestamp": str(stamp),
@@ -103,7 +103,7 @@ def webhook_body(data: bytes) -> None:
 def webhook_headers(data: bytes) -> None:
     """Headers of a stranger: nobody is admitted."""
     to = world.fresh()
-    fields = _fields(data)
+    fields = world.fields_of(data)
     names = ("X-HealBridge-Timestamp", "X-HealBridge-Signature", "Content-Type", "X-Forwarded-For")
     headers = {name: _text(fields[name]) for name in names if name in fields}
     method = str(fields.get("method"))
@@ -117,7 +117,7 @@ def webhook_headers(data: bytes) -> None:
 @target
 def endpoints(data: bytes) -> None:
     """Every HTTP function of the catalog, as its proper caller calls it with a bad request."""
-    fields = _fields(data)
+    fields = world.fields_of(data)
     body = json.dumps(fields.get("body", fields)).encode()
     token = jwt.encode({"sub": world.UID, "iss": _HOOK_ISSUER, "aud": "demo-fuzz"}, "", "none")
     for function in catalog.load().functions.values():
@@ -247,80 +247,6 @@ def _no_keys() -> str:
     known = google_keys.keys_at("http://127.0.0.1:9/none")
     known._keys, known._fetched, known._tried = {"one": key}, known._now(), known._now()
     return "http://127.0.0.1:9/none"
-
-
-def _number(value: object) -> float | None:
-    return float(value) if isinstance(value, (int, float)) and abs(value) <= 1e30 else None
-
-
-@target
-def document(data: bytes) -> None:
-    """An upload: whatever the edge function made of a scan."""
-    to = world.fresh()
-    fields = _fields(data)
-    text, kind, path = (fields.get(name) for name in ("text", "type", "file_url"))
-    row = {
-        "id": _DOCUMENT,
-        "patient_id": world.UID,
-        "type": str(kind) if kind is not None else "LAB",
-        "text": str(text) if text is not None else None,
-        "file_url": str(path) if path is not None else None,
-        "structured_json": fields.get("structured_json", fields.get("body", fields)),
-        "ocr_confidence": _number(fields.get("ocr_confidence")),
-    }
-    to.memory_supabase.upload(row)
-    world.send(to, "document-changed", Ref("document", _DOCUMENT))
-    states = {step: row.state for (_, _, step), row in to.memory_core.ledger_rows.items()}
-    stored = _DOCUMENT in to.memory_core.document_rows
-    if stored is not (states["store_document"] in ("done", "conflict")):
-        raise Breach("half_written", f"store_document is {states['store_document']}")
-
-
-@target
-def profile(data: bytes) -> None:
-    """A profile as an app may write it."""
-    to = world.fresh()
-    to.firebase.write_profile(world.UID, **_named(_fields(data)))
-    world.send(to, "profile-changed", Ref("user", world.UID))
-
-
-@target
-def doctor(data: bytes) -> None:
-    """A doctor's profile."""
-    to = world.fresh()
-    to.firebase.write_profile(world.UID, "doctors", **_named(_fields(data)))
-    world.send(to, "doctor-changed", Ref("user", world.UID))
-
-
-def _named(fields: dict[str, Any]) -> dict[str, Any]:
-    taken = {"uid", "collection", "self"}
-    return {name: value for name, value in fields.items() if name not in taken}
-
-
-@target
-def prescription(data: bytes) -> None:
-    """A prescription: the summary as the doctor's app wrote it, and any PDF address."""
-    to = world.fresh()
-    fields = _fields(data)
-    url = fields.get("pdf_url")
-    columns = {"summary": fields.get("summary", fields), "doctor": str(fields.get("doctor", "D"))}
-    pdf = {} if url is None else {"pdf_url": str(url)}
-    to.memory_core.put_prescription("rx1", "id1", **columns, **pdf)
-    world.send(to, "prescription-changed", Ref("prescription", "rx1"))
-
-
-@target
-def pdf_url(data: bytes) -> None:
-    """An address of a PDF leads to a listed bucket or host, or nowhere."""
-    text = data.decode(errors="replace")
-    try:
-        place: Any = locate(text, buckets={"b"}, hosts={"files.example.com"})
-    except PermanentError:
-        return
-    if getattr(place, "bucket", "b") != "b" or getattr(place, "host", "files.example.com") != (
-        "files.example.com"
-    ):
-        raise Breach("admitted", "an address that is not on the list")
 
 
 def seeds(name: str) -> list[bytes]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from typing import Any, cast
+from uuid import UUID
 
 from shared import catalog, clients
 from shared.events import Event, Ref, new_traceparent
@@ -11,6 +12,7 @@ from tests.fuzz.findings import Breach
 from tests.memory.clients import MemoryClients
 
 UID = "u1"
+DOCUMENT = str(UUID(int=7))
 
 
 def fresh() -> MemoryClients:
@@ -91,3 +93,9 @@ def _held(value: Any) -> Any:
 def steps() -> list[catalog.Function]:
     """Return the steps of the catalog."""
     return catalog.load().steps()
+
+
+def fields_of(data: bytes) -> dict[str, Any]:
+    """Return input as fields of one JSON object; what is none is its `body`."""
+    value = parsed(data)
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else {"body": value}

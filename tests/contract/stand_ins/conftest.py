@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -98,3 +99,20 @@ def _net(stand_in: Project) -> Generator[psycopg.Connection]:
             "delete from net.standin_faults"
         )
         yield connection
+
+
+@pytest.fixture(name="rows")
+def _rows(schema: None, database: psycopg.Connection) -> None:
+    """Three documents; 1 has tags and meta, 2 has a comma and quotes in its title."""
+    database.execute("truncate contract_documents, contract_chunks restart identity cascade")
+    database.execute(
+        "insert into contract_documents (id, title, size, tags, meta, deleted_at) values"
+        " (1, 'alpha', 1, '{x,y}', '{\"k\": {\"n\": 5}}', null),"
+        " (2, 'b,\"c\" (d)', 2, '{y}', null, null),"
+        " (3, 'gamma', 3, null, '{\"k\": {\"n\": 6}}', '2026-01-02T03:04:05Z')"
+    )
+
+
+@pytest.fixture(name="table")
+def _table(service: Client) -> Callable[[], Any]:
+    return lambda: service.table("contract_documents")
