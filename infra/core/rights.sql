@@ -105,8 +105,8 @@ grant select, insert, update, delete on documents, medications, sync.medication_
 grant select, insert, update on sync.pdf_copies to healbridge_papers;
 grant update (version) on sync.outbox to healbridge_papers;
 grant usage on sequence sync.version to healbridge_papers;
-grant execute on function sync.unlink_notifications, sync.medication_digest, sync.hash64
-  to healbridge_papers;
+grant execute on function sync.store_documents, sync.unlink_notifications, sync.medication_digest,
+  sync.hash64 to healbridge_papers;
 
 grant select on users, patients, doctors, appointments, prescriptions, documents
   to healbridge_notices;

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from shared.medications.text import fold, number
+from shared.medications.text import fold, number, remembered
 
 DEFAULT_DAYS = 30  # the product's default when a prescription states no duration at all
 MAX_DAYS = 365
@@ -66,10 +66,19 @@ def read_duration(value: object) -> Duration:
     """Read a JSON value ("5 days", "5/7", 10). The reason says what is wrong with any other."""
     if type(value) is int and 1 <= value <= MAX_DAYS:
         return Duration(value, None)
-    days = stated_days(fold(value)) if isinstance(value, str) and len(value) <= _MAX_TEXT else None
+    if isinstance(value, str):
+        return _read_text(value) if len(value) <= _MAX_TEXT else _UNREADABLE
     amount = number(value)
-    if amount is not None and amount == amount.to_integral_value():
-        days = int(amount)
+    whole = amount is not None and amount == amount.to_integral_value()
+    return _checked(int(amount) if amount is not None and whole else None)
+
+
+@remembered
+def _read_text(text: str) -> Duration:
+    return _checked(stated_days(fold(text)))
+
+
+def _checked(days: int | None) -> Duration:
     if days is None:
         return _UNREADABLE
     return Duration(days, None) if 1 <= days <= MAX_DAYS else _OUT_OF_RANGE

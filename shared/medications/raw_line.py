@@ -26,6 +26,7 @@ _SLOTS = re.compile(r"(?<![0-9./-])[0-9/.]{1,4}(?: ?[-+] ?[0-9/.]{1,4}){2,3}(?![
 _TIMES = re.compile(r"(?<![a-z])(?:bds?|bid|tds|tid|qds|qid)(?![a-z])")
 _COURSE = re.compile(rf"(?<![0-9/.])(?:{MARKED})")
 _MORE = re.compile(r"(?<![a-z])(?:then|taper\w*|followed by)(?![a-z])")
+_DIGIT = re.compile(r"\d")
 _MAX_TEXT = 300  # a longer one is a paragraph: it tells of other medicines too
 
 
@@ -50,8 +51,8 @@ def contradicts(
             return True
         if not _says(padded, frequency.text) and _another_schedule(line, timing):
             return True
-    if name and not name.isalpha():
-        line, padded = f"{line} {fold(name)}", ""  # a name may hold a strength
+    if name and _DIGIT.search(name):
+        line, padded = f"{line} {fold(name)}", ""  # the name may hold a strength
     if not _says(padded, strength.text) and _another_strength(line, strength.value):
         return True
     return days is not None and f" {days} day" not in padded and _another_course(line, days)

@@ -5,10 +5,9 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable, Mapping, Sequence
-from importlib import import_module
 from typing import Any, cast
 
-from shared import catalog
+import main
 from shared.clients import Clients
 from shared.events import Event, Ref, encode, new_traceparent
 from shared.runtime import StepWork, deliver
@@ -40,7 +39,7 @@ def push_body(refs: Sequence[Ref], attributes: Mapping[str, str] | None = None) 
 
 def deliverer(step: str, clients: Clients) -> Callable[[Sequence[Ref]], None]:
     """Return what delivers refs to a step as its service would take them; raises if refused."""
-    entry = getattr(import_module(catalog.load().functions[step].module), step)
+    entry = getattr(main, step)
     work = cast("StepWork", entry.__wrapped__)
 
     def run(refs: Sequence[Ref]) -> None:
