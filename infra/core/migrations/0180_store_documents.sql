@@ -13,12 +13,13 @@
 -- casts to the backend's own column types, native enums included. The digest is that of
 -- sync.medication_digest, written out: to make an object of every row first takes half of the time.
 --
--- `offset 0` keeps a look-up by index one: with statistics from before a bulk, the planner would
--- answer a join with a scan of all documents' rows, for each statement anew.
+-- Every row is looked up by a key, and must be for as long as a plan is kept: one made while the
+-- tables were small would scan them, and go on doing so while a bulk makes them large. So no scan is
+-- planned here, and `offset 0` keeps a look-up one, which a join would answer from all rows at once.
 create function sync.store_documents(
   p_documents jsonb, p_medications jsonb, p_step text, p_trace text, p_revision text
 ) returns table (id text, state text, code text)
-language plpgsql as $$
+language plpgsql set enable_seqscan = off as $$
 #variable_conflict use_column
 begin
   return query
