@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from infra.local.stack import PROJECT
+from shared import catalog
 from shared.events import Ref
 from tests.bench.content import put_documents, put_patients
 from tests.bench.deliveries import push_body
@@ -26,7 +27,8 @@ from tests.bench.serving import BARE, MAIN, Call, Served, served
 from tests.bench.world import NAMESPACE, Stores, World
 from tests.databases import SERVICE_KEY
 
-POOL = 8  # connections, threads and deliveries at once of the instance in the curve
+# Connections, threads and deliveries at once of an instance, as it is deployed.
+POOL = int(catalog.load().functions["store_document"].limits["concurrency"])
 _DELAY_S = 0.005
 _LEVELS = (1, 2, 4, 8, 16, 32)
 
