@@ -6,7 +6,9 @@ the last.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, LiteralString, cast
 from uuid import UUID
 
@@ -22,7 +24,18 @@ from tests.contract.memory_core_world import batch
 
 Sql = psycopg.Connection[dict[str, Any]]
 KEY = "0b0e7a52-0000-4000-8000-000000000001"
-GROWING = {"documents", "medications", "medication_readings", "ledger", "journal"}
+GROWING = {
+    "documents", "medications", "medication_readings", "ledger", "journal", "awaited", "conflicts",
+}  # fmt: skip
+_RECORDED: LiteralString = """
+select sync.record('store_user', 'trace', 'revision', jsonb_agg(
+  jsonb_build_object('kind', 'user', 'key', 'u' || n, 'version', 1, 'state', s.state,
+    'conflicts', case when s.state = 'conflict' then jsonb_build_array(
+      jsonb_build_object('field', 'phone', 'other', 'u0')) else '[]' end)))
+from generate_series(%(first)s::int, %(last)s::int) n
+join unnest(array['done', 'retrying', 'parked', 'conflict', 'gone']) with ordinality s(state, at)
+  on s.at = n %% 5 + 1
+"""
 _STORED: LiteralString = """
 with stored as (
   insert into documents (id, patient_id, type)
@@ -54,10 +67,20 @@ class Listening:
         return []
 
 
-def scanned(sql: Sql) -> set[str]:
-    """Return the tables that this transaction has read from end to end."""
-    found = sql.execute("select relname from pg_stat_xact_all_tables where seq_scan > 0")
-    return {row["relname"] for row in found}
+@contextmanager
+def scanning(sql: Sql) -> Generator[set[str]]:
+    """Run what follows in a transaction; fill in which growing tables it reads from end to end."""
+    found: set[str] = set()
+    with sql.transaction():
+        before = scans(sql)
+        yield found
+        found |= {table for table, n in scans(sql).items() if n > before[table]} & GROWING
+
+
+def scans(sql: Sql) -> Counter[str]:
+    """Return how often each table was scanned, as far as this backend has not reported it yet."""
+    rows = sql.execute("select relname, seq_scan from pg_stat_xact_all_tables where seq_scan > 0")
+    return Counter({row["relname"]: row["seq_scan"] for row in rows})
 
 
 def put(sql: Sql, first: int, last: int) -> None:
@@ -81,12 +104,23 @@ def test_a_document_is_written_without_a_scan_of_all_the_others(sql: Sql) -> Non
     for _ in range(7):  # from the sixth on PostgreSQL keeps one plan for all values
         sql.execute(core.statement, core.parameters)
     put(sql, 21, 2000)
-    with sql.transaction():
+    with scanning(sql) as found:
         sql.execute(core.statement, core.parameters)
-        assert not scanned(sql) & GROWING
+    assert not found
+
+
+def test_an_outcome_is_recorded_without_a_scan_of_what_is_on_record(sql: Sql) -> None:
+    sql.execute(_RECORDED, {"first": 1, "last": 20})
+    sql.execute("analyze")
+    for _ in range(7):
+        sql.execute(_RECORDED, {"first": 21, "last": 25})
+    with scanning(sql) as found:
+        sql.execute(_RECORDED, {"first": 26, "last": 2000})
+        sql.execute(_RECORDED, {"first": 2001, "last": 2005})
+    assert not found
 
 
 def test_a_scan_is_noticed(sql: Sql) -> None:
-    with sql.transaction():
+    with scanning(sql) as found:
         sql.execute("select count(*) from documents")
-        assert scanned(sql) & GROWING == {"documents"}
+    assert found == {"documents"}

@@ -94,8 +94,11 @@ $$;
 -- retry_after (seconds), exhausted, digest}].
 -- An outcome older than what is already written changes nothing but the journal. Version 0 means
 -- that the version is not known (the source could not be read, or has none): it is never older.
+-- Its plan, and those of the triggers that it sets off, are kept by the backend that made them. All
+-- are look-ups by key (`offset 0` keeps one from becoming a join): a plan that scans a table because
+-- it was small would be kept while it grows.
 create function sync.record(p_step text, p_trace text, p_revision text, p_outcomes jsonb)
-returns integer language sql set search_path = '' as $$
+returns integer language sql set search_path = '' set enable_seqscan = off as $$
   with outcome as (
     select * from jsonb_to_recordset(p_outcomes)
       as o(kind text, key text, version bigint, state text, code text, conflicts jsonb,
@@ -139,12 +142,16 @@ returns integer language sql set search_path = '' as $$
     on conflict (kind, key, step, field) where resolved_at is null
       do update set other = excluded.other
   ), cleared as (
-    update sync.conflicts c set resolved_at = now(), resolution = 'cleared'
-    from current o
-    where c.kind = o.kind and c.key = o.key and c.step = p_step and c.resolved_at is null
-      and o.state in ('done', 'conflict', 'gone')
-      and not exists (select from jsonb_to_recordset(coalesce(o.conflicts, '[]')) as n(field text)
-                      where n.field = c.field)
+    update sync.conflicts set resolved_at = now(), resolution = 'cleared'
+    where resolved_at is null and id = any (array(
+      select c.id from current o cross join lateral (
+        select c.id, c.field from sync.conflicts c
+        where c.kind = o.kind and c.key = o.key and c.step = p_step and c.resolved_at is null
+        offset 0
+      ) c
+      where o.state in ('done', 'conflict', 'gone')
+        and not exists (select from jsonb_to_recordset(coalesce(o.conflicts, '[]')) as n(field text)
+                        where n.field = c.field)))
   ), journaled as (
     insert into sync.journal (kind, key, step, source_version, state, error_code, trace_id, revision)
     select kind, key, p_step, version, state, code, p_trace, p_revision from outcome

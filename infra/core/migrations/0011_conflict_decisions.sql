@@ -16,5 +16,7 @@ begin
   end if;
   return new;
 end $$;
+create index conflicts_decided on sync.conflicts (kind, key, step, field)
+  where resolution = 'keep_other';
 create trigger stay_decided before insert on sync.conflicts
   for each row execute function sync.stay_decided();

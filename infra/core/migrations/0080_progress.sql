@@ -93,19 +93,27 @@ create trigger tally_deleted after delete on sync.awaited
 -- Whoever forwards makes its successors awaited; whoever records is no longer awaited, whatever came
 -- of it. A row that another transaction holds is passed over: it is being awaited anew, or freed.
 -- What a relay parks it has not announced.
+--
+-- The table is nearly empty in quiet times and large in a bulk, and a backend keeps the plan that it
+-- made in either: rows are looked up by key and removed by place, never found by a scan.
 create function sync.follow() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = '' set enable_seqscan = off as $$
 begin
-  with held as (
-    select a.ctid from sync.awaited a
-    join (select distinct kind, key, step from written where state <> 'replayed') w
-      on w.kind = a.kind and w.key = a.key and w.step = a.step
-    for update of a skip locked
-  )
-  delete from sync.awaited a using held where a.ctid = held.ctid;
-  delete from sync.awaited a using written w
-  where w.state = 'parked' and w.kind = a.kind and w.key = a.key and w.step = a.origin
-    and exists (select from sync.edges e where e.origin = w.step and e.kind <> '');
+  delete from sync.awaited where ctid = any (array(
+    select a.ctid
+    from (select distinct kind, key, step from written where state <> 'replayed') w
+    cross join lateral (
+      select a.ctid from sync.awaited a
+      where a.kind = w.kind and a.key = w.key and a.step = w.step offset 0
+      for update skip locked
+    ) a));
+  delete from sync.awaited where ctid = any (array(
+    select a.ctid from (select distinct kind, key, step from written where state = 'parked') w
+    cross join lateral (
+      select a.ctid from sync.awaited a
+      where a.kind = w.kind and a.key = w.key and a.origin = w.step offset 0
+    ) a
+    where exists (select from sync.edges e where e.origin = w.step and e.kind <> '')));
   insert into sync.awaited (kind, key, step, origin)
   select distinct w.kind, w.key, e.step, w.step
   from written w join sync.edges e on e.origin = w.step and e.kind in ('', w.kind)
