@@ -10,9 +10,10 @@ from collections import Counter
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, LiteralString, cast
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import psycopg
+from psycopg.types.json import Jsonb
 
 from shared.events import Ref
 from shared.models import Document
@@ -26,6 +27,7 @@ Sql = psycopg.Connection[dict[str, Any]]
 KEY = "0b0e7a52-0000-4000-8000-000000000001"
 GROWING = {
     "documents", "medications", "medication_readings", "ledger", "journal", "awaited", "conflicts",
+    "outbox",
 }  # fmt: skip
 _RECORDED: LiteralString = """
 select sync.record('store_user', 'trace', 'revision', jsonb_agg(
@@ -49,6 +51,12 @@ with stored as (
 )
 insert into sync.ledger (kind, key, step, state) select 'document', id, 'store_document', 'done'
 from stored
+"""
+_ANNOUNCED: LiteralString = """
+insert into sync.outbox (kind, key, version, sent_at)
+select 'prescription', gen_random_uuid()::text, nextval('sync.version'),
+       case when %(sent)s then now() end
+from generate_series(1, %(count)s::int)
 """
 
 
@@ -118,6 +126,27 @@ def test_an_outcome_is_recorded_without_a_scan_of_what_is_on_record(sql: Sql) ->
         sql.execute(_RECORDED, {"first": 26, "last": 2000})
         sql.execute(_RECORDED, {"first": 2001, "last": 2005})
     assert not found
+
+
+def test_an_outbox_is_claimed_and_settled_without_a_scan_of_it(sql: Sql) -> None:
+    relay(sql, 20)
+    sql.execute("analyze")
+    for _ in range(7):
+        relay(sql, 20)
+    sql.execute(_ANNOUNCED, {"count": 5000, "sent": True})
+    with scanning(sql) as found:
+        relay(sql, 20)
+    assert not found
+
+
+def relay(sql: Sql, count: int) -> None:
+    token = str(uuid4())
+    sql.execute(_ANNOUNCED, {"count": count, "sent": False})
+    claimed = sql.execute("select * from sync.claim_outbox(%s, 1000, 60)", [token]).fetchall()
+    assert len(claimed) == count
+    rows = [{name: row[name] for name in ("kind", "key", "version")} for row in claimed]
+    settled = sql.execute("select sync.settle_outbox(%s, %s) as n", [token, Jsonb(rows)])
+    assert settled.fetchall() == [{"n": count}]
 
 
 def test_a_scan_is_noticed(sql: Sql) -> None:

@@ -86,10 +86,11 @@ end $$;
 -- Lease up to p_limit unsent rows for p_lease_s seconds under the caller's token. They are awaited
 -- by their first steps from now on, not from their announcement: that may be heard before it returns.
 -- Neither this nor settling waits for the disk: what a crash of the database takes back is announced
--- once more. What was locked is found again by its place: a join on the key scans all the rows.
+-- once more. Rows are looked up by key and changed by place: a plan that joins may have been made
+-- when the outbox was small, and scans all of it for as long as it is kept.
 create function sync.claim_outbox(p_token uuid, p_limit integer, p_lease_s integer)
 returns table (kind text, key text, version bigint, traceparent text)
-language sql set search_path = '' as $$
+language sql set search_path = '' set enable_seqscan = off as $$
   select set_config('synchronous_commit', 'off', true);
   with due as (
     select o.ctid as place from sync.outbox o
@@ -99,7 +100,7 @@ language sql set search_path = '' as $$
     update sync.outbox o
     set lease_until = now() + make_interval(secs => p_lease_s), lease_token = p_token,
         attempts = o.attempts + 1
-    from due where o.ctid = due.place
+    where o.ctid = any (array(select place from due))
     returning o.kind, o.key, o.version, o.traceparent
   ), awaited as (
     insert into sync.awaited (kind, key, step, origin)
@@ -114,13 +115,17 @@ $$;
 -- Mark as sent what the token still holds at the version that was announced. A row that changed
 -- meanwhile keeps waiting: its newer version has not been announced.
 create function sync.settle_outbox(p_token uuid, p_sent jsonb)
-returns integer language sql set search_path = '' as $$
+returns integer language sql set search_path = '' set enable_seqscan = off as $$
   select set_config('synchronous_commit', 'off', true);
   with settled as (
     update sync.outbox o
     set sent_at = now(), lease_until = null, lease_token = null, attempts = 0
-    from jsonb_to_recordset(p_sent) as s(kind text, key text, version bigint)
-    where o.kind = s.kind and o.key = s.key and o.version = s.version and o.lease_token = p_token
+    where o.lease_token = p_token and o.ctid = any (array(
+      select l.place from jsonb_to_recordset(p_sent) as s(kind text, key text, version bigint)
+      cross join lateral (
+        select h.ctid as place from sync.outbox h
+        where h.kind = s.kind and h.key = s.key and h.version = s.version offset 0
+      ) l))
     returning 1
   )
   select count(*)::integer from settled

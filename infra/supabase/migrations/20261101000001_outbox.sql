@@ -33,7 +33,7 @@ $$;
 -- settling waits for the disk: what a crash of the database takes back is announced once more.
 create function public.claim_outbox(p_token uuid, p_limit integer, p_lease_s integer)
 returns table (kind text, key text, version bigint, traceparent text)
-language sql security definer set search_path = '' as $$
+language sql security definer set search_path = '' set enable_seqscan = off as $$
   select set_config('synchronous_commit', 'off', true);
   with due as (
     select o.ctid as place from sync.outbox o
@@ -43,19 +43,23 @@ language sql security definer set search_path = '' as $$
   update sync.outbox o
   set lease_until = now() + make_interval(secs => p_lease_s), lease_token = p_token,
       attempts = o.attempts + 1
-  from due where o.ctid = due.place
+  where o.ctid = any (array(select place from due))
   returning o.kind, o.key, o.version, o.traceparent
 $$;
 
 -- Mark as sent what the token still holds at the version that was announced.
 create function public.settle_outbox(p_token uuid, p_sent jsonb)
-returns integer language sql security definer set search_path = '' as $$
+returns integer language sql security definer set search_path = '' set enable_seqscan = off as $$
   select set_config('synchronous_commit', 'off', true);
   with settled as (
     update sync.outbox o
     set sent_at = now(), lease_until = null, lease_token = null, attempts = 0
-    from jsonb_to_recordset(p_sent) as s(kind text, key text, version bigint)
-    where o.kind = s.kind and o.key = s.key and o.version = s.version and o.lease_token = p_token
+    where o.lease_token = p_token and o.ctid = any (array(
+      select l.place from jsonb_to_recordset(p_sent) as s(kind text, key text, version bigint)
+      cross join lateral (
+        select h.ctid as place from sync.outbox h
+        where h.kind = s.kind and h.key = s.key and h.version = s.version offset 0
+      ) l))
     returning 1
   )
   select count(*)::integer from settled
