@@ -65,6 +65,8 @@ def rows_about(core: MemoryCore, uid: str) -> list[tuple[str, object]]:
 def erase_user(core: MemoryCore, uid: str, user_id: str | None, kept: set[tuple[str, str]]) -> int:
     """Erase a patient's rows, or empty those that hold what is kept; return how many."""
     erased = _erase_notes(core, uid, user_id)
+    core.removals = [(of, alias("user", uid) if uid in key.split("/") else key, who)
+                     for of, key, who in core.removals]  # fmt: skip
     patient = core.patient_rows.get(user_id or "", {}).get("id")
     for key in [k for k, r in core.document_rows.items() if r["patient_id"] == patient]:
         erased += 1
