@@ -97,6 +97,15 @@ def test_of_an_erased_patient_nothing_is_sent_again(at_core: CoreWorld) -> None:
     assert overdue(at_core) == ["u2"]
 
 
+def test_an_erasure_that_stopped_is_sent_again(at_core: CoreWorld) -> None:
+    at_core.put_user("id1", firebase_uid="u1")
+    key, _ = at_core.erasures.order("u1", "asha")
+    token = "11111111-1111-4111-8111-111111111111"
+    at_core.outbox.settle(token, at_core.outbox.claim(token, 10, 60))
+    at_core.wait(HOUR_S + 60)
+    assert overdue(at_core, steps=["erase_supabase"]) == [key]
+
+
 def test_each_that_is_sent_again_is_in_the_journal_under_the_trace(at_core: CoreWorld) -> None:
     refuse(at_core, "u1")
     announce(at_core, "u2")

@@ -69,10 +69,11 @@ class MemoryCoreReplays:
 
     def _pass_over(self, at: At) -> bool:
         """Await an erased patient's entity no more; tell whether it is one."""
-        buried = {at[1], alias(*at[:2])} & self._core.tombstones.keys()
+        own = set[str]() if at[0] == "erasure" else {at[1]}  # whose key is an alias, too
+        buried = not self._core.tombstones.keys().isdisjoint(own | {alias(*at[:2])})
         if buried:
             del self._core.awaited.rows[at]
-        return bool(buried)
+        return buried
 
     def _overdue(self, at: At, trace: str) -> tuple[str, Ref]:
         kind, key, step = at

@@ -19,13 +19,15 @@ language sql set search_path = '' as $$
     order by l.updated_at limit p_limit for update skip locked
   ), overdue as (
     select a.kind, a.key, a.step, a.since, exists (
-             select from sync.tombstones t where t.alias in (sync.alias(a.kind, a.key), a.key)) as buried
+             select from sync.tombstones t where t.alias in
+               (sync.alias(a.kind, a.key), case when a.kind <> 'erasure' then a.key end)) as buried
     from sync.awaited a
     where a.step = any (p_steps)
       and greatest(a.since, a.replayed_at) < now() - make_interval(secs => p_overdue_s)
     order by a.since limit p_limit for update skip locked
   ), passed_over as (
-    -- An erased patient's: the step answered under the alias, or is awaited under it in vain.
+    -- An erased patient's: the step answered under the alias, or is awaited under it in vain. An
+    -- erasure's own key is an alias, too.
     delete from sync.awaited a using overdue o
     where o.buried and a.kind = o.kind and a.key = o.key and a.step = o.step
   ), due as (
