@@ -61,6 +61,7 @@ class MemoryCoreWorld:
         self.notifications: Any = MemoryCoreNotifications(core)
         self.pdf_copies: Any = MemoryCorePdfCopies(core)
         self.ledger: Any = MemoryLedger(core)
+        self.announcements = self.ledger
         self.outbox: Any = MemoryCoreOutbox(core)
         self.repairs = self.outbox
         self.links: Any = MemoryCoreLinks(core)
@@ -200,6 +201,10 @@ class MemoryCoreWorld:
     def conflicts(self, key: str) -> dict[str, str]:
         """Return an entity's open conflicts: field -> the other account."""
         return {at[3]: other for at, other in self.core.open_conflicts.items() if at[1] == key}
+
+    def removals(self) -> list[tuple[str, str, str]]:
+        """Return which orphans were ordered to be removed, and by whom: comparison, key, who."""
+        return self.core.removals
 
     def unsent(self) -> set[tuple[str, str]]:
         """Return what the outbox still has to announce."""

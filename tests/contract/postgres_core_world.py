@@ -54,6 +54,9 @@ _WAIT_AWAITED = """
 update sync.awaited set since = since - make_interval(secs => %(seconds)s),
   replayed_at = replayed_at - make_interval(secs => %(seconds)s)
 """
+_WAIT_RUNS = """
+update sync.reconcile_runs set finished_at = finished_at - make_interval(secs => %(seconds)s)
+"""
 _TOUCHED_BEFORE = """
 with passed as (update sync.journal set at = at - make_interval(secs => %(seconds)s))
 update sync.canary set touched_at = touched_at - make_interval(secs => %(seconds)s)
@@ -77,6 +80,7 @@ class PostgresCoreWorld(PostgresBackend):
         self.notifications: Any = CoreNotifications(notices)
         self.pdf_copies: Any = CorePdfCopies(papers)
         self.ledger: Any = Ledger(people)
+        self.announcements: Any = Ledger(acting(core, "relay"))
         self.outbox: Any = CoreOutbox(acting(core, "relay"))
         self.repairs: Any = CoreOutbox(acting(core, "repair"))
         self.links: Any = CoreLinks(papers)
@@ -207,10 +211,11 @@ class PostgresCoreWorld(PostgresBackend):
         self.wait(3600, exhausted=False)
 
     def wait(self, seconds: float, *, exhausted: bool = True) -> None:
-        """Let time pass for the ledger, and for what is awaited."""
+        """Let time pass for the ledger, for what is awaited, and since runs of comparisons."""
         given = {"seconds": seconds, "exhausted": exhausted}
         self._sql.execute(_WAIT, given)
         self._sql.execute(_WAIT_AWAITED, given)
+        self._sql.execute(_WAIT_RUNS, given)
 
     def touched_before(self, seconds: float) -> None:
         """Let time pass since the canary was touched."""
@@ -233,6 +238,11 @@ class PostgresCoreWorld(PostgresBackend):
             key=key,
         )
         return {row["field"]: row["other"] for row in rows}
+
+    def removals(self) -> list[tuple[str, str, str]]:
+        """Return which orphans were ordered to be removed, and by whom: comparison, key, who."""
+        rows = self._all("select projection, key, operator from sync.orphan_removals order by id")
+        return [(row["projection"], row["key"], row["operator"]) for row in rows]
 
     def unsent(self) -> set[tuple[str, str]]:
         """Return what the outbox still has to announce."""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from shared.erasure.tombstones import BuriedError
 from shared.events import Ref
-from shared.models import Receipt
+from shared.models import News, PdfCopy, Profile, Receipt
 from shared.outcomes import Outcome
 from tests.contract.memory_core_world import batch
 from tests.contract.postgres_core_world import CoreWorld
+from tests.contract.test_stores_core_documents import D1, D2, document, medicine, store
 
 SEALED, AGAIN_S = "sealed", 60.0
 REFS = [Ref("user", "u1"), Ref("prescription", "rx"), Ref("user", "u2"), Ref("document", "d1")]
@@ -123,3 +125,60 @@ def test_receipts_add_up_and_keep_the_last_state(at_core: CoreWorld) -> None:
     assert erasures.read([key])[key].last_look
     assert erasures.end_round(key, 0, "sealed", 0) == "certified"
     assert at_core.looks.due_looks(10) == []
+
+
+def test_what_remains_is_counted_wherever_core_tells_of_the_patient(at_core: CoreWorld) -> None:
+    key, _ = at_core.erasures.order("u1", "asha")
+    counted = [at_core.erasures.remains(key)]  # the account, and its row of the outbox
+
+    def count() -> None:
+        counted.append(at_core.erasures.remains(key))
+
+    at_core.fill_patient("id1", allergies="dust")
+    count()
+    ref = Ref("user", "u1", 7)
+    given = [(ref, "p1", Profile(name="Asha Rao"), False)]
+    at_core.profiles.store(batch("store_profile", ref), given)
+    count()
+    store(at_core, document(4, medicine("Demoxil")), document(4, key=D2, uid="u2"))
+    count()
+    news = [News("rx", 5, "u1", "valid", "issued", "issued", "rx")]
+    seen = Ref("prescription", "rx", 5)
+    at_core.notifications.claim(batch("notify_prescription", seen), "prescription", news)
+    count()
+    at_core.pdf_copies.open(["rx"], [PdfCopy("rx", "documents/u1/rx.pdf", "u1")])
+    count()
+    assert counted == [2, 3, 4, 6, 8, 9]
+    at_core.erasures.erase(key)
+    assert at_core.erasures.remains(key) == 0
+    assert at_core.document(D1) is None
+    assert at_core.document(D2) is not None
+
+
+def test_a_record_that_is_kept_without_its_person_does_not_remain(at_core: CoreWorld) -> None:
+    at_core.put_user("id1", phone="+919811122233", email="asha@example.com")
+    at_core.put_patient("id1", "p1", "Asha Rao")
+    at_core.put_appointment("a1", "id1", status="COMPLETED")
+    key, _ = at_core.erasures.order("u1", "asha")
+    assert at_core.erasures.remains(key) == 3
+    assert at_core.erasures.erase(key)["held"] >= 1
+    assert at_core.patient("id1") == "p1"
+    assert at_core.erasures.remains(key) == 0
+
+
+def test_of_an_account_that_core_never_knew_nothing_remains(at_core: CoreWorld) -> None:
+    key, state = at_core.erasures.order("u9", None)
+    assert (state, at_core.erasures.remains(key)) == ("ordered", 0)
+
+
+def test_whoever_asks_along_does_nothing_for_the_buried_and_all_for_the_living(
+    at_core: CoreWorld,
+) -> None:
+    key, _ = at_core.erasures.order("u1", "asha")
+    living, done = [Ref("user", "u2"), Ref("erasure", key)], Outcome(Ref("user", "u2", 3), "done")
+    with pytest.raises(BuriedError), at_core.tombstones.asked_along([*living, Ref("user", "u1")]):
+        at_core.ledger.record(batch("mirror_user"), [done])
+    assert at_core.standing("user", "u2", "mirror_user") is None
+    with at_core.tombstones.asked_along(living):
+        at_core.ledger.record(batch("mirror_user"), [done])
+    assert at_core.standing("user", "u2", "mirror_user") == ("done", 3, 3, 0, None)

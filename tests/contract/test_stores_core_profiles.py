@@ -205,3 +205,14 @@ def test_a_batch_of_profiles_is_stored_together(at_core: CoreWorld) -> None:
     outcomes = at_core.profiles.store(batch("store_profile", *refs), rows)
     assert [o.state for o in outcomes] == ["done"] * 99 + ["retrying"]
     assert at_core.patient_row("id-u42")["name"] == "u42"
+
+
+def test_those_who_are_no_patients_are_the_users_of_another_role(at_core: CoreWorld) -> None:
+    for number, role in enumerate(("PATIENT", "DOCTOR", "STAFF", "DOCTOR")):
+        at_core.put_user(f"id{number}", firebase_uid=f"u{number}", role=role)
+    not_patients = at_core.profiles.not_patients
+    assert not_patients(["u0", "u1", "u2", "u2", "unknown"]) == {"u1", "u2"}
+    at_core.put_user("id1", role="PATIENT")
+    at_core.delete_user("id3")
+    assert not_patients(["u1", "u3"]) == set()
+    assert not_patients([]) == set()

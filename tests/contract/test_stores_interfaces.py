@@ -84,8 +84,11 @@ def test_every_client_of_a_step_is_there_in_memory() -> None:
 
 @cache
 def imported(file: Path) -> frozenset[str]:
-    """Return what a contract test imports, itself or by the other modules of the contract tests."""
+    """Return what a contract test imports, by itself, its fixtures, or what it imports of ours."""
     names: set[str] = set()
+    fixtures = file.with_name("conftest.py")
+    if file.parent != TESTS and file.name.startswith("test_") and fixtures.exists():
+        names |= imported(fixtures)  # not those of all contract tests, which make every store
     for node in ast.walk(ast.parse(file.read_text())):
         if isinstance(node, ast.ImportFrom):
             names |= {alias.name for alias in node.names}
@@ -95,9 +98,21 @@ def imported(file: Path) -> frozenset[str]:
     return frozenset(names)
 
 
+@cache
+def mentioned(file: Path) -> frozenset[str]:
+    """Return the attributes that a contract test asks for, whosever they are."""
+    nodes = ast.walk(ast.parse(file.read_text()))
+    return frozenset(node.attr for node in nodes if isinstance(node, ast.Attribute))
+
+
 @pytest.mark.parametrize("name", [*STORES, *PROVIDERS])
-def test_a_store_in_memory_shares_a_contract_test_with_the_real_one(name: str) -> None:
-    real = (STORES | PROVIDERS)[name].rpartition(".")[2]
-    in_memory = type(getattr(MemoryClients(), name)).__name__
-    shared = [t for t in TESTS.rglob("test_*.py") if {in_memory, real} <= imported(t)]
-    assert in_memory == real or shared, f"no contract test runs on {in_memory} and {real}"
+def test_every_method_of_a_store_in_memory_is_in_a_test_shared_with_the_real_one(name: str) -> None:
+    module, _, real = (STORES | PROVIDERS)[name].rpartition(".")
+    in_memory = type(getattr(MemoryClients(), name))
+    if in_memory.__name__ == real:
+        return
+    shared = [t for t in TESTS.rglob("test_*.py") if {in_memory.__name__, real} <= imported(t)]
+    assert shared, f"no contract test runs on {in_memory.__name__} and {real}"
+    both = methods(in_memory).keys() & methods(getattr(import_module(module), real)).keys()
+    untested = both - {attribute for test in shared for attribute in mentioned(test)}
+    assert not untested, f"no contract test runs {real}'s {untested} on both"

@@ -126,3 +126,42 @@ def test_the_last_codes_are_those_of_entities_refused_or_parked(at_core: CoreWor
     assert at_core.ledger.last_codes(STEP, "user", keys) == codes
     assert at_core.ledger.last_codes("store_user", "user", keys) == {}
     assert at_core.ledger.last_codes(STEP, "document", keys) == {}
+
+
+def test_an_announcement_is_in_the_journal_with_its_trace_and_no_outcome(
+    at_core: CoreWorld,
+) -> None:
+    record(at_core, "done", 5)
+    given = batch("receive_announcement", Ref("user", "u1", 9), Ref("user", "u2"))
+    at_core.announcements.announced(given)
+    at_core.announcements.announced(replace(given, refs=given.refs[:1], traceparent=""))
+    assert at_core.journal("receive_announcement") == [
+        ("u1", 0, "announced", TRACE[3:35]),
+        ("u2", 0, "announced", TRACE[3:35]),
+        ("u1", 0, "announced", None),
+    ]
+    assert at_core.standing("user", "u1", "receive_announcement") is None
+    assert at_core.standing("user", "u1", STEP) == ("done", 5, 5, 0, None)
+
+
+def test_what_was_announced_is_awaited_of_the_first_step_of_its_kind(at_core: CoreWorld) -> None:
+    refs = Ref("user", "u1"), Ref("user", "u2"), Ref("document", "d1"), Ref("invoice", "i1")
+    at_core.announcements.announced(batch("receive_announcement", *refs))
+    at_core.ledger.record(batch("store_user", refs[1]), [outcome("gone", "u2", 3)])
+    at_core.wait(3601)
+    steps = ["store_user", "store_document", STEP]
+    assert sorted(at_core.replays.claim_overdue(steps, 3600, 10, "t"), key=str) == [
+        ("store_document", Ref("document", "d1")),
+        ("store_user", Ref("user", "u1")),
+    ]
+
+
+def test_an_announcement_of_an_erased_patient_is_under_the_alias_and_nobody_waits_for_it(
+    at_core: CoreWorld,
+) -> None:
+    at_core.put_user("id1", firebase_uid="u1")
+    erasure, _ = at_core.erasures.order("u1", "asha")
+    at_core.announcements.announced(batch("receive_announcement", Ref("user", "u1")))
+    assert [key for key, *_ in at_core.journal("receive_announcement")] == [erasure]
+    at_core.wait(3601)
+    assert at_core.replays.claim_overdue(["store_user"], 3600, 10, "t") == []

@@ -54,6 +54,20 @@ class Source:
         self.world.outbox.settle(token, refs)
         return refs
 
+    def announce_again(self, *numbers: int) -> int:
+        return self.repairs.announce_again(self.kind, [self.key(n) for n in numbers])
+
+    @property
+    def repairs(self) -> Any:
+        """The outbox under the right of whoever announces again."""
+        return getattr(self.world, "repairs", self.world.outbox)
+
+    def remembers(self, number: int) -> bool:
+        """Tell whether a deletion is known."""
+        if self.kind == "document":
+            return self.key(number) in self.world.documents.deleted([self.key(number)])
+        return self.world.version(self.kind, self.key(number)) > 0
+
     def unsent(self) -> set[str]:
         return {key for _, key in self.world.unsent()}
 
@@ -183,3 +197,65 @@ def test_the_longest_waiting_rows_go_first(source: Source) -> None:
 def test_settling_nothing_is_allowed(source: Source) -> None:
     source.world.outbox.settle(str(uuid4()), [])
     assert source.unsent() == set()
+
+
+def test_what_is_announced_again_goes_out_once_more_at_no_lower_version(source: Source) -> None:
+    source.write(1, 2)
+    before = {ref.key: ref.version for ref in source.announce()}
+    assert source.announce_again(1, 1) == 1
+    assert source.unsent() == {source.key(1)}
+    (again,) = source.announce()
+    assert again.version >= before[source.key(1)]
+    assert source.announce_again() == 0
+
+
+def test_a_lease_from_before_settles_nothing_that_is_announced_again(source: Source) -> None:
+    source.write(1)
+    token, refs = source.claim()
+    source.announce_again(1)
+    source.world.outbox.settle(token, refs)
+    assert source.unsent() == {source.key(1)}
+
+
+def test_a_deletion_that_is_announced_again_stays_one(source: Source) -> None:
+    source.write(1)
+    source.delete(1)
+    source.announce()
+    assert source.announce_again(1) == 1
+    assert source.world.outbox.purge(-1, 10) == 0
+    assert [ref.key for ref in source.announce()] == [source.key(1)]
+    assert source.world.outbox.purge(-1, 10) == 1
+
+
+def test_pages_are_announced_again_by_the_order_of_keys_until_none_is_left(source: Source) -> None:
+    source.write(3, 1, 4, 0, 2)
+    source.delete(2)
+    source.announce()
+    first, size = source.repairs.announce_page(source.kind, None, 3)
+    assert (first, size) == (source.key(3), 3)
+    assert source.unsent() == {source.key(n) for n in (0, 1, 3)}
+    assert source.repairs.announce_page(source.kind, first, 3) == (source.key(4), 1)
+    assert source.unsent() == {source.key(n) for n in (0, 1, 3, 4)}
+    assert source.repairs.announce_page(source.kind, source.key(4), 3) == (None, 0)
+
+
+def test_deletions_announced_long_ago_are_forgotten_the_oldest_first(source: Source) -> None:
+    source.write(0, 1, 2, 3)
+    for number in (2, 0, 1):
+        source.delete(number)
+        source.announce()
+    source.write(3, state="second")
+    assert source.world.outbox.purge(1, 10) == 0
+    assert source.world.outbox.purge(0, 1) == 1
+    assert [source.remembers(n) for n in (0, 1, 2)] == [True, True, False]
+    assert source.world.outbox.purge(0, 10) == 2
+    assert [source.remembers(n) for n in (0, 1, 2)] == [False] * 3
+    assert source.unsent() == {source.key(3)}
+
+
+def test_a_deletion_that_is_not_announced_is_not_forgotten(source: Source) -> None:
+    source.write(1)
+    source.announce()
+    source.delete(1)
+    assert source.world.outbox.purge(-1, 10) == 0
+    assert source.unsent() == {source.key(1)}

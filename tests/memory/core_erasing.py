@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tests.memory.core import MemoryCore
+from tests.memory.core import MemoryCore, Row
 from tests.memory.place import alias
 
+_SAYING = ("name", "emergency_contact", "allergies", "chronic_conditions")
 UNWATCHED = {"sealed": None, "look_again_at": None, "last_look": False}
 
 
@@ -44,27 +45,43 @@ def forget_entities(core: MemoryCore, entities: set[tuple[str, str]]) -> int:
     return len(rows) + len(conflicts) + len(told)
 
 
-def rows_about(core: MemoryCore, uid: str) -> list[tuple[str, object]]:
-    """Return where core still names a patient by the uid."""
-    user = core.user_by_uid(uid)
-    patient = core.patient_rows.get(user["id"] if user else "", {}).get("id")
-    found: list[tuple[str, object]] = [("users", user["id"])] if user else []
-    found += [("profile_readings", uid)] if uid in core.profile_reading_rows else []
-    found += [("documents", k) for k, r in core.document_rows.items()
-              if patient is not None and r["patient_id"] == patient]  # fmt: skip
-    found += [("told", at) for at, row in core.told.items() if row["uid"] == uid]
-    found += [("claims", at) for at, row in core.claims.items() if row["uid"] == uid]
-    found += [("pdf_copies", at) for at, c in core.pdf_copies.items() if c.owner == uid]
-    found += [("ledger", at) for at in core.ledger_rows if at[1] == uid]
-    found += [("journal", row.step) for row in core.journal_rows if row.key == uid]
-    found += [("outbox", at) for at in core.outbox.rows if at[1] == uid]
-    found += [("findings", at) for run in core.runs for at in run.found if at[1] == uid]
-    return found + [("conflicts", at) for at in core.open_conflicts if at[1] == uid]
+def rows_about(core: MemoryCore, uid: str | None, user_id: str | None) -> list[str]:
+    """Return the tables of the rows that tell of a patient: `sync.patient_remains`."""
+    patient = core.patient_rows.get(user_id or "", {})
+    own, of = {("user", uid), ("profile", uid)}, patient.get("id")
+    found = {
+        "users": [
+            at for at, row in core.user_rows.items()
+            if (uid and row["firebase_uid"] == uid) or (at == user_id and _reachable(row))
+        ],
+        "patients": [name for name in _SAYING if patient.get(name) is not None][:1],
+        "documents": [r for r in core.document_rows.values() if of and r["patient_id"] == of],
+        "medications": [r for r in core.medication_rows.values() if of and r["patient_id"] == of],
+        "notifications": [
+            row for row in core.notification_rows.values() if user_id and row["user_id"] == user_id
+        ],
+        "profile_readings": [at for at in core.profile_reading_rows if at == uid],
+        "told": [at for at, row in core.told.items() if row["uid"] == uid],
+        "claims": [at for at, row in core.claims.items() if row["uid"] == uid],
+        "pdf_copies": [at for at, copy in core.pdf_copies.items() if copy.owner == uid],
+        "ledger": [at for at in core.ledger_rows if at[:2] in own],
+        "journal": [row for row in core.journal_rows if (row.kind, row.key) in own],
+        "outbox": [at for at in core.outbox.rows if at in own],
+        "conflicts": [row for row in core.all_conflicts if row["at"][:2] == ("user", uid)],
+        "findings": [run for run in core.runs if ("user", uid) in run.found],
+    }  # fmt: skip
+    return [table for table, rows in found.items() for _ in rows]
+
+
+def _reachable(user: Row) -> bool:
+    return user["phone"] is not None or user["email"] is not None
 
 
 def erase_user(core: MemoryCore, uid: str, user_id: str | None, kept: set[tuple[str, str]]) -> int:
     """Erase a patient's rows, or empty those that hold what is kept; return how many."""
     erased = _erase_notes(core, uid, user_id)
+    core.removals = [(of, alias("user", uid) if uid in key.split("/") else key, who)
+                     for of, key, who in core.removals]  # fmt: skip
     patient = core.patient_rows.get(user_id or "", {}).get("id")
     for key in [k for k, r in core.document_rows.items() if r["patient_id"] == patient]:
         erased += 1

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
+from shared.events import Ref
 from shared.outcomes import Outcome
 from tests.memory.awaited import Awaited
 from tests.memory.place import Place, alias
@@ -72,6 +73,15 @@ class MemoryCoreLedger(Place):
             self.awaited.follow(*entity, step, outcome.state)
             if self._record_state(step, outcome):
                 self._record_conflicts(step, outcome)
+
+    def note_announced(self, step: str, traceparent: str, refs: Iterable[Ref]) -> None:
+        """Write to the journal that a caller announced entities: `sync.note_announced`."""
+        trace = traceparent[3:35] or None
+        for outcome in (self._aliased(Outcome(ref, "announced")) for ref in refs):
+            at = (outcome.ref.kind, outcome.ref.key)
+            told = JournalRow(*at, step, 0, outcome.state, None, trace, self.clock())
+            self.journal_rows.append(told)
+            self.awaited.follow(*at, step, outcome.state)
 
     def _aliased(self, outcome: Outcome) -> Outcome:
         ref = outcome.ref

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from shared.events import Ref
+from tests.memory.awaited import AwaitedRow
 from tests.memory.core import MemoryCore
 from tests.memory.core_erasing import entities_of
 from tests.memory.core_ledger import JournalRow, LedgerRow, replay_pause
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from shared.stores.core_replays import Filter
 
 At = tuple[str, str, str]
+Waiting = tuple[float, At, LedgerRow | AwaitedRow]  # since when
 
 
 class MemoryCoreReplays:
@@ -47,24 +49,31 @@ class MemoryCoreReplays:
     ) -> list[tuple[str, Ref]]:
         """Take up to `limit` entities that a step refused or never answered for."""
         with self._core.effect("core_replays.claim_overdue"):
-            core, now = self._core, self._core.clock()
-            core.awaited.forget(
-                {at[:2] for at in core.awaited.rows if alias(*at[:2]) in core.tombstones}
-            )
-            rows = {at: row for at, row in core.ledger_rows.items() if row.state == "retrying"}
-            refused = {
-                at: max(row.updated_at, row.next_retry_at or 0, row.replayed_at or 0)
-                for at, row in rows.items()
-            }
-            unanswered = {
-                at: max(row.since, row.replayed_at or 0) for at, row in core.awaited.rows.items()
-            }
-            waiting = refused | unanswered
-            due = [at for at in waiting if at[2] in steps and waiting[at] < now - overdue_s]
-            claimed = sorted(due, key=lambda at: (waiting[at], at))[:limit]
-            for at in claimed:
-                (rows.get(at) or core.awaited.rows[at]).replayed_at = now
-            return [self._overdue(at, trace) for at in claimed]
+            oldest, core = self._core.clock() - overdue_s, self._core
+            refused = [
+                (row.updated_at, at, row)
+                for at, row in core.ledger_rows.items()
+                if row.state == "retrying" and at[2] in steps
+                if max(row.updated_at, row.next_retry_at or 0, row.replayed_at or 0) < oldest
+            ]
+            unanswered = [
+                (row.since, at, row)
+                for at, row in core.awaited.rows.items()
+                if at[2] in steps and max(row.since, row.replayed_at or 0) < oldest
+            ]
+            living = [u for u in _first(limit, unanswered) if not self._pass_over(u[1])]
+            due = _first(limit, [*_first(limit, refused), *living])
+            for _, _, row in due:
+                row.replayed_at = core.clock()
+            return [self._overdue(at, trace) for at in dict.fromkeys(at for _, at, _ in due)]
+
+    def _pass_over(self, at: At) -> bool:
+        """Await an erased patient's entity no more; tell whether it is one."""
+        own = set[str]() if at[0] == "erasure" else {at[1]}  # whose key is an alias, too
+        buried = not self._core.tombstones.keys().isdisjoint(own | {alias(*at[:2])})
+        if buried:
+            del self._core.awaited.rows[at]
+        return buried
 
     def _overdue(self, at: At, trace: str) -> tuple[str, Ref]:
         kind, key, step = at
@@ -129,3 +138,8 @@ class MemoryCoreReplays:
             and (wanted.keys is None or (kind, key) in wanted.keys)
             and self._core.clock() - row.updated_at >= (wanted.older_s or 0)
         )
+
+
+def _first(limit: int, waiting: Sequence[Waiting]) -> list[Waiting]:
+    """Return those that wait longest."""
+    return sorted(waiting, key=lambda w: w[0])[:limit]

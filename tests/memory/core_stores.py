@@ -11,7 +11,6 @@ from shared.models import OpenConflict, Prescription
 from shared.outcomes import Outcome
 from shared.papers.revocation import is_revoked, summary_of
 from tests.memory.core import MemoryCore, Row, digits
-from tests.memory.core_ledger import JournalRow
 
 if TYPE_CHECKING:
     from shared.runner import Batch
@@ -41,13 +40,7 @@ class MemoryLedger:
     def announced(self, batch: Batch) -> None:
         """Note in the journal that a caller announced entities."""
         with self._core.effect("ledger.announced"):
-            trace = batch.traceparent[3:35]
-            self._core.journal_rows += [
-                JournalRow(ref.kind, ref.key, batch.step, 0, "announced", None, trace)
-                for ref in batch.refs
-            ]
-            for ref in batch.refs:
-                self._core.awaited.follow(ref.kind, ref.key, batch.step, "announced")
+            self._core.note_announced(batch.step, batch.traceparent, batch.refs)
 
     def last_codes(self, step: str, kind: str, keys: Sequence[str]) -> dict[str, str]:
         """Return why each of these entities was last refused or parked in a step."""

@@ -94,7 +94,8 @@ class MemoryCoreErasures:
     def remains(self, erasure: str) -> int:
         """Return how many rows of core still tell of the patient."""
         with self._core.effect("core_erasures.remains"):
-            return len(core_erasing.rows_about(self._core, self._core.erasure_rows[erasure]["uid"]))
+            row = self._core.erasure_rows[erasure]
+            return len(core_erasing.rows_about(self._core, row["uid"], row["user_id"]))
 
     def owners(self, refs: Sequence[Ref]) -> dict[tuple[str, str], str]:
         """Return the erasure of those that belong to erased patients, by kind and key."""

@@ -120,12 +120,12 @@ class Outbox:
         """Forget up to `limit` deletions announced more than `days` ago, but what is needed."""
         oldest = self._place.clock() - days * 86_400
         old = [
-            at
+            (row.sent_at, at)
             for at, row in self.rows.items()
             if row.deleted and row.sent_at is not None and row.sent_at < oldest
             if at not in needed
         ]
-        for at in old[:limit]:
+        for _, at in sorted(old)[:limit]:
             del self.rows[at]
         return len(old[:limit])
 

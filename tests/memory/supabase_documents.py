@@ -36,8 +36,10 @@ class MemorySupabaseDocuments:
     def touch_canary(self, document_id: str, uid: str, run: str) -> None:
         """Change the canary's upload."""
         with self._supabase.effect("supabase_documents.touch_canary"):
-            row = {"id": document_id, "patient_id": uid, "type": "REPORT", "text": run}
-            self._supabase.upload(row | {"structured_json": {"medications": []}})
+            made = {"id": document_id, "patient_id": uid, "type": "REPORT", "ocr_confidence": 1.0}
+            known = self._supabase.document_rows.get(uuid(document_id))
+            row = known or made | {"structured_json": {"medications": []}}
+            self._supabase.upload(row | {"text": run})
 
     def mirror(self, documents: Sequence[Document]) -> None:
         """Upsert mirrors of core prescriptions, each guarded by its version."""

@@ -85,6 +85,17 @@ def test_a_collection_is_read_by_pages_in_order_of_path_and_counted(documents: A
     assert [at for at, _ in after] == ["users/b/visits/vb", "users/c/visits/vc"]
 
 
+def test_below_a_document_is_what_hangs_on_it_at_any_depth_and_not_itself(documents: Any) -> None:
+    below = ["users/u1/inbox/n1", "users/u1/inbox/n2", "users/u1/devices/phone/seen/n1"]
+    others = ["users/u1", "users/u10/inbox/n1", "doctors/u1/inbox/n1"]
+    documents.commit([Write(at, {"n": 1}) for at in (*below, *others)])
+    assert sorted(documents.below("users/u1")) == sorted(below)
+    assert documents.below("users/u1/devices/phone") == ["users/u1/devices/phone/seen/n1"]
+    documents.commit([Write("users/u1", None)])
+    assert sorted(documents.below("users/u1")) == sorted(below)
+    assert documents.below("users/u2") == []
+
+
 @pytest.mark.parametrize("moved", [{"n": 2}, None])
 def test_a_batch_based_on_what_has_moved_is_refused_as_a_whole(
     documents: Any, moved: dict[str, int] | None

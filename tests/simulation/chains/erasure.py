@@ -59,7 +59,10 @@ def _findings(world: World) -> Iterator[Finding]:
 def _left(world: World, uid: str) -> Iterator[str]:
     """Look into every place for what is left of an erased patient."""
     to, namespace = world.to, settings.id_namespace()
-    for table, _ in core_erasing.rows_about(to.memory_core, uid):
+    core, user = to.memory_core, to.memory_core.user_by_uid(uid)
+    ordered = core.erasure_rows.get(alias("user", uid), {})
+    user_id = ordered.get("user_id") or (user["id"] if user else None)
+    for table in core_erasing.rows_about(core, uid, user_id):
         if table not in {
             "outbox",
             "ledger",
