@@ -27,7 +27,7 @@ Sql = psycopg.Connection[dict[str, Any]]
 KEY = "0b0e7a52-0000-4000-8000-000000000001"
 GROWING = {
     "documents", "medications", "medication_readings", "ledger", "journal", "awaited", "conflicts",
-    "outbox",
+    "outbox", "rag_chunks",
 }  # fmt: skip
 _RECORDED: LiteralString = """
 select sync.record('store_user', 'trace', 'revision', jsonb_agg(
@@ -57,6 +57,17 @@ insert into sync.outbox (kind, key, version, sent_at)
 select 'prescription', gen_random_uuid()::text, nextval('sync.version'),
        case when %(sent)s then now() end
 from generate_series(1, %(count)s::int)
+"""
+_CHUNKED: LiteralString = """
+with document as (
+  insert into documents (patient_id, type)
+  select 'u1', 'lab' from generate_series(1, %(count)s::int) returning id
+)
+insert into rag_chunks (id, document_id, patient_id, chunk_index, chunk_text, content_hash,
+  embedding_model, document_version, embedding)
+select gen_random_uuid(), d.id, 'u1', n, 'any', 'hash', 'model', 1,
+       array_fill(0.5, array[1536])::extensions.vector
+from document d, generate_series(0, 3) n
 """
 
 
@@ -147,6 +158,30 @@ def relay(sql: Sql, count: int) -> None:
     rows = [{name: row[name] for name in ("kind", "key", "version")} for row in claimed]
     settled = sql.execute("select sync.settle_outbox(%s, %s) as n", [token, Jsonb(rows)])
     assert settled.fetchall() == [{"n": count}]
+
+
+def test_chunks_are_read_and_swapped_without_a_scan_of_all_the_others(supabase_sql: Sql) -> None:
+    sql = supabase_sql
+    sql.execute(_CHUNKED, {"count": 20})
+    sql.execute("analyze")
+    for _ in range(7):
+        swap(sql)
+    sql.execute(_CHUNKED, {"count": 2000})
+    with scanning(sql) as found:
+        swap(sql)
+    assert not found
+
+
+def swap(sql: Sql) -> None:
+    one = sql.execute("insert into documents (patient_id, type) values ('u1', 'lab') returning id")
+    ids = [row["id"] for row in one]
+    found = sql.execute("select id, version from read_for_indexing(%s)", [ids]).fetchall()
+    chunk = {"id": str(uuid4()), "index": 0, "text": "any", "hash": "h", "metadata": {},
+             "embedding": str([0.5] * 1536)}  # fmt: skip
+    given = [{"id": str(row["id"]), "version": row["version"], "model": "m", "chunks": [chunk]}
+             for row in found]  # fmt: skip
+    swapped = sql.execute("select * from replace_chunks(%s)", [Jsonb(given)])
+    assert [row["id"] for row in swapped] == ids
 
 
 def test_a_scan_is_noticed(sql: Sql) -> None:

@@ -29,11 +29,11 @@ create policy rag_chunks_own on public.rag_chunks for select to authenticated
 
 -- What an indexing step needs in one read: the documents' text and standing, the hashes already
 -- indexed, the edge function's chunks. A chunk under another patient's name has no text here: it can
--- never count as this document's.
+-- never count as this document's. Its plan may be kept while the tables grow, so it plans no scan.
 create function public.read_for_indexing(p_ids uuid[])
 returns table (id uuid, type text, text text, structured_json jsonb, created_at timestamptz,
                version bigint, revoked boolean, hashes jsonb, foreign_chunks jsonb)
-language sql stable security definer set search_path = '' as $$
+language sql stable security definer set search_path = '' set enable_seqscan = off as $$
   select d.id, d.type, d.text, d.structured_json, d.created_at, d.version,
          d.revoked_at is not null,
          coalesce((select jsonb_object_agg(c.chunk_index, c.content_hash || ':' || c.embedding_model)
@@ -52,8 +52,10 @@ $$;
 -- A null embedding keeps the stored one (its text did not change). A document that moved on since
 -- it was read is left alone and not in the answer: the caller reads it again. Its row is locked, so
 -- that two swaps of one document cannot interleave. The edge function's chunks go with the swap.
+-- The plans are kept while the tables grow: everything is looked up by key, nothing scanned or hashed.
 create function public.replace_chunks(p_documents jsonb) returns table (id uuid)
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = ''
+set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off as $$
 declare
   doc record;
 begin

@@ -4,7 +4,7 @@
 -- A document has one set of chunks. Once the sync has indexed it, what the edge function still
 -- brings is passed over. The shared lock waits for a swap under way, whose chunks are then seen.
 create function sync.pass_over_chunk() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = '' set enable_seqscan = off as $$
 begin
   perform from public.documents d where d.id = new.document_id for share;
   if exists (select from public.rag_chunks c
