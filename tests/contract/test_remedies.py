@@ -40,12 +40,11 @@ def test_every_code_that_is_raised_has_a_text() -> None:
 
 
 def test_every_code_that_a_statement_writes_has_a_text() -> None:
-    stores = [
-        path.read_text(encoding="utf-8") for path in (REPOSITORY / "shared/stores").glob("*.py")
-    ]
+    stores = (REPOSITORY / "shared/stores").glob("*.py")
+    migrations = (REPOSITORY / "infra/core/migrations").glob("*.sql")
     written = {
         code
-        for text in stores
+        for text in (path.read_text(encoding="utf-8") for path in (*stores, *migrations))
         for code in re.findall(r"\b(?:then|else) '([a-z]+(?:_[a-z]+)+)'(?! as)", text)
     } - NOTES
     assert {"patient_not_in_core", "user_not_in_core", "role_differs"} <= written

@@ -147,7 +147,7 @@ def _prescriptions(stores: Stores) -> Iterator[str]:
             yield f"prescription {source['id']}: chunks"
         if any(c["dimensions"] != 1536 or c["uid"] != source["uid"] for c in indexed):
             yield f"prescription {source['id']}: chunk embedding or owner"
-        names = [m["name"] for m in source["summary_json"]["medications"]]
+        names = [m["name"] for m in source["summary_json"].get("medications", [])]
         if not all(any(name in c["chunk_text"] for c in indexed) for name in names):
             yield f"prescription {source['id']}: medicines not searchable"
     yield from (f"mirror {key}: in Supabase only" for key in mirrors)
