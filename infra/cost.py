@@ -42,12 +42,12 @@ class Work:
 
 # Sets travel in one round trip; GoTrue and Auth's claims take one call for each account, and a PDF
 # is copied by itself. Measured on the local stack, see docs/performance.md: of the setwise ones
-# store_document takes most, 57 ms of processor for 100 documents, for one 2.5 and the framework's.
-SETWISE = Work(0.005, 0.0006, 0.015, 0.0009)
+# store_document takes most, 57 ms of processor for 100 documents, for one 1.9 with the framework's.
+SETWISE = Work(0.002, 0.0006, 0.015, 0.0009)
 WORK = {
-    "mirror_user": Work(0.005, 0.002, 0.015, 0.012),
-    "admit_user": Work(0.005, 0.002, 0.015, 0.020),
-    "copy_prescription_pdf": Work(0.005, 0.006, 0.015, 0.060),
+    "mirror_user": Work(0.002, 0.002, 0.015, 0.012),
+    "admit_user": Work(0.002, 0.002, 0.015, 0.020),
+    "copy_prescription_pdf": Work(0.002, 0.006, 0.015, 0.060),
 }
 ANNOUNCING = Work(0.002, 0.00002, 0.010, 0.00002)
 
