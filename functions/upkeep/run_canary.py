@@ -59,20 +59,18 @@ def _touch(canary: CoreCanary, to: Clients) -> None:
     document = ids.canary_document_id(settings.id_namespace())
     uids = (UID, DOCTOR_UID)
     there = to.accounts.read(uids)
-    erasing = {step.name: erased_by(step) for step in erasing_steps()}
-    if UID not in there:  # nor would its deletion be left alone, were the account not seen yet
-        del erasing["bury_user"]
+    # Without its account, the canary's deletion would not be left alone.
+    erasing = [step for step in erasing_steps() if UID in there or step.name != "bury_user"]
     canary.note(
         [("user", UID), ("profile", UID), ("doctor", DOCTOR_UID), ("document", document)]
-        + [(name, ref.key) for name, ref in erasing.items()]
+        + [(step.name, erased_by(step).key) for step in erasing]
     )
     for uid in uids:
         if uid not in there:
             to.accounts.create(uid, email(uid))
-    topics = {step.name: step.topic or "" for step in erasing_steps()}
     to.publish(
         [Event("user-changed", tuple(Ref("user", uid) for uid in uids), run)]
-        + [Event(topics[name], (ref,), run) for name, ref in erasing.items()]
+        + [Event(step.topic or "", (erased_by(step),), run) for step in erasing]
     )
     profile = {"firstName": "Synthetic", "lastName": "Canary", "touchedBy": run}
     to.firestore.commit(
