@@ -32,10 +32,8 @@ if TYPE_CHECKING:
     from shared.stores.core_documents import CoreDocuments
     from shared.stores.core_erasures import CoreErasures
     from shared.stores.core_findings import CoreFindings
-    from shared.stores.core_links import CoreLinks
     from shared.stores.core_notifications import CoreNotifications
     from shared.stores.core_outbox import CoreOutbox
-    from shared.stores.core_papers import CorePapers
     from shared.stores.core_pdf_copies import CorePdfCopies
     from shared.stores.core_prescriptions import CorePrescriptions
     from shared.stores.core_profiles import CoreProfiles
@@ -202,12 +200,6 @@ class Clients:
         return CorePrescriptions(self.core)
 
     @cached_property
-    def core_links(self) -> CoreLinks:
-        from shared.stores.core_links import CoreLinks
-
-        return CoreLinks(self.core)
-
-    @cached_property
     def core_pdf_copies(self) -> CorePdfCopies:
         from shared.stores.core_pdf_copies import CorePdfCopies
 
@@ -236,12 +228,6 @@ class Clients:
         from shared.stores.core_appointments import CoreAppointments
 
         return CoreAppointments(self.core)
-
-    @cached_property
-    def core_papers(self) -> CorePapers:
-        from shared.stores.core_papers import CorePapers
-
-        return CorePapers(self.core)
 
     @cached_property
     def core_notifications(self) -> CoreNotifications:

@@ -10,8 +10,6 @@ from __future__ import annotations
 from hashlib import sha1
 from uuid import UUID
 
-from shared.errors import PermanentError
-
 
 def uuid5(namespace: UUID, name: str) -> str:
     """
@@ -51,18 +49,6 @@ def doctor_id(namespace: UUID, uid: str) -> str:
 def prescription_document_id(namespace: UUID, prescription: str) -> str:
     """Return the id of the Supabase document that mirrors a core prescription."""
     return uuid5(namespace, f"prescription/{prescription}")
-
-
-def pdf_path(bucket: str, uid: str, prescription: str) -> str:
-    """
-    Return where in Storage the copy of a prescription's PDF lies: bucket/<uid>/prescriptions/...
-
-    Raise PermanentError (uid_not_a_folder): the first folder says who may read, so it must be one.
-    """
-    home = folder(bucket, uid)
-    if home is None:
-        raise PermanentError("uid_not_a_folder")
-    return f"{home}prescriptions/{prescription}.pdf"
 
 
 def folder(bucket: str, uid: str) -> str | None:

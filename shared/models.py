@@ -121,6 +121,24 @@ class PdfCopy:
 
 
 @dataclass(frozen=True, slots=True)
+class PdfWork:
+    """
+    What is to be done for one prescription's PDF. `version` is None where core does not have the
+    prescription. `wanted` says where its copy is to lie and `url` where the PDF comes from, both
+    None for no copy; `refused` is the code of why there can never be one. `known` is every path
+    that ever was, as it stood before `wanted` was noted.
+    """
+
+    key: str
+    version: int | None = None
+    revoked: bool = False
+    wanted: PdfCopy | None = None
+    url: str | None = None
+    refused: str | None = None
+    known: tuple[PdfCopy, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class RemovedFile:
     """A file in Storage whose document was deleted."""
 
@@ -165,36 +183,6 @@ class Appointment:
 
 
 @dataclass(frozen=True, slots=True)
-class Paper:
-    """A core document or prescription as its patient is told of it; `digest` of what it says."""
-
-    id: str
-    uid: str | None
-    appointment_id: str | None
-    digest: str
-    created_at: datetime
-    version: int
-    revoked: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class News:
-    """
-    How an entity stands, as its patient would put it: `state` is compared with what the patient was
-    last told, "" means that there is nothing (any more). What to tell of a difference is `first`
-    after nothing and `later` after something; None tells nothing and is only taken note of.
-    """
-
-    key: str
-    version: int
-    uid: str
-    state: str
-    first: str | None
-    later: str | None
-    appointment_id: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Claim:
     """
     Something a patient is to be told. `reached` holds the fingerprints of the devices that have it
@@ -209,6 +197,20 @@ class Claim:
     created_at: datetime
     reached: frozenset[str] = frozenset()
     held: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """
+    What a step has to tell of its batch. `versions` are those of the entities that core has;
+    `untold` says why nobody is told of one. `claims` are still to be told. `withdrawn` are all of
+    papers that were deleted or revoked: one that is `held` may have no note yet.
+    """
+
+    versions: dict[str, int]
+    untold: dict[str, str]
+    claims: list[Claim]
+    withdrawn: list[Claim]
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from shared.runner import Batch
 
 _ROUNDS = 3
+# Outcomes that are on record, and which of their entities have moved on, with the newer version.
+Recorded = tuple[list[Outcome], dict[str, int]]
 
 
 class Ledger(Protocol):
@@ -32,11 +34,20 @@ def until_still(
     batch: Batch, write: Callable[[Sequence[Ref]], list[Outcome]], ledger: Ledger
 ) -> Outcomes:
     """Write the batch, again for what moved meanwhile; what keeps moving is redelivered."""
+
+    def recorded(refs: Sequence[Ref]) -> Recorded:
+        outcomes = write(refs)
+        return outcomes, ledger.record_and_recheck(batch, outcomes)
+
+    return until_still_as_recorded(batch, recorded)
+
+
+def until_still_as_recorded(batch: Batch, write: Callable[[Sequence[Ref]], Recorded]) -> Outcomes:
+    """The same for a write that records and rechecks by itself."""
     final: dict[str, Outcome] = {}
     refs: Sequence[Ref] = batch.refs
     for _ in range(_ROUNDS):
-        outcomes = write(refs)
-        moved = ledger.record_and_recheck(batch, outcomes)
+        outcomes, moved = write(refs)
         final |= {outcome.ref.key: outcome for outcome in outcomes}
         refs = [Ref(ref.kind, ref.key, moved[ref.key]) for ref in refs if ref.key in moved]
         if not refs:

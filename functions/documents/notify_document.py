@@ -13,65 +13,27 @@ Gives up:   the push service refuses the message: parked. Without consent or a d
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from shared import settings
-from shared.models import Paper
-from shared.notices.notifying import Inboxes, Messaging, Notifications, notify
-from shared.notices.paper_news import news_of, untold, withdrawn
+from shared.notices.notifying import notify
 from shared.outcomes import Outcomes
 from shared.runtime import core_first, step
 
 if TYPE_CHECKING:
-    from uuid import UUID
-
     from shared.clients import Clients
     from shared.runner import Batch
-
-
-class Papers(Protocol):
-    """Core documents."""
-
-    def documents(self, ids: Sequence[str]) -> dict[str, Paper]: ...
-
-
-def notify_documents(
-    batch: Batch,
-    *,
-    papers: Papers,
-    notifications: Notifications,
-    inboxes: Inboxes,
-    messaging: Messaging,
-    namespace: UUID,
-    now: datetime,
-) -> Outcomes:
-    """Tell the patients of a batch's documents what is new."""
-    found = papers.documents([ref.key for ref in batch.refs])
-    told = notify(
-        batch,
-        "document",
-        news_of(found, now),
-        notifications=notifications,
-        inboxes=inboxes,
-        messaging=messaging,
-        namespace=namespace,
-        withdrawn=withdrawn(batch, found),
-    )
-    return Outcomes(told.recorded, [*told.unrecorded, *untold(batch, found)])
 
 
 @step
 @core_first
 def notify_document(batch: Batch, to: Clients) -> Outcomes:
     """Entry point: see the card above."""
-    return notify_documents(
+    return notify(
         batch,
-        papers=to.core_papers,
+        "document",
         notifications=to.core_notifications,
         inboxes=to.inboxes,
         messaging=to.messaging,
         namespace=settings.id_namespace(),
-        now=datetime.now(UTC),
     )

@@ -15,14 +15,15 @@ Gives up:   a URL that is none, or names a bucket or host not on the list: parke
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from shared import ids, settings
 from shared.events import Ref
-from shared.models import PdfCopy, Prescription
+from shared.models import PdfCopy, PdfWork
 from shared.outcomes import Outcome, Outcomes
-from shared.papers.pdf_copying import Files, Result, Sources, Work, bring_up_to_date
-from shared.recheck import Ledger, until_still
+from shared.papers.pdf_copying import Files, Sources, bring_up_to_date
+from shared.recheck import Recorded, until_still_as_recorded
 from shared.runtime import core_first, step
 
 if TYPE_CHECKING:
@@ -32,24 +33,14 @@ if TYPE_CHECKING:
     from shared.runner import Batch
 
 
-class Prescriptions(Protocol):
-    """Core prescriptions."""
-
-    def read(self, ids: Sequence[str]) -> dict[str, Prescription]: ...
-
-
 class Copies(Protocol):
-    """Core's record of copies."""
+    """Core's prescriptions as far as their PDFs go, and its record of copies."""
 
-    def open(self, ids: Sequence[str], wanted: Sequence[PdfCopy]) -> list[PdfCopy]: ...
+    def open(self, ids: Sequence[str], bucket: str) -> dict[str, PdfWork]: ...
 
-    def note(self, copies: Sequence[PdfCopy]) -> dict[str, int]: ...
-
-
-class Links(Protocol):
-    """Core's links to prescriptions."""
-
-    def remove(self, kind: str, keys: Sequence[str]) -> None: ...
+    def settle(
+        self, batch: Batch, outcomes: Sequence[Outcome], copies: Sequence[PdfCopy]
+    ) -> Recorded: ...
 
 
 class Mirrors(Protocol):
@@ -61,58 +52,33 @@ class Mirrors(Protocol):
 def copy_pdfs(
     batch: Batch,
     *,
-    prescriptions: Prescriptions,
     copies: Copies,
     mirrors: Mirrors,
-    links: Links,
     sources: Sources,
     files: Files,
-    ledger: Ledger,
     namespace: UUID,
 ) -> Outcomes:
     """Copy the PDFs of a batch; again for the prescriptions that changed meanwhile."""
 
-    def write(refs: Sequence[Ref]) -> list[Outcome]:
-        found = prescriptions.read([ref.key for ref in refs])
+    def write(refs: Sequence[Ref]) -> Recorded:
+        found = copies.open([ref.key for ref in refs], files.bucket)
+        work = [(_as_read(ref, found[ref.key]), found[ref.key]) for ref in refs]
         hidden = {
-            ids.prescription_document_id(namespace, ref.key): _version(ref, found.get(ref.key))
-            for ref in refs
-            if ref.key not in found or found[ref.key].revoked
+            ids.prescription_document_id(namespace, ref.key): ref.version
+            for ref, item in work
+            if item.version is None or item.revoked
         }
         if hidden:
             mirrors.hide(hidden)
-        if deleted := [ref.key for ref in refs if ref.key not in found]:
-            links.remove("prescription", deleted)
-        return _copy(refs, found, copies, sources, files)
+        results = bring_up_to_date(work, sources, files)
+        changed = [copy for result in results for copy in result.changed]
+        return copies.settle(batch, [result.outcome for result in results], changed)
 
-    return until_still(batch, write, ledger)
-
-
-def _copy(
-    refs: Sequence[Ref],
-    found: dict[str, Prescription],
-    copies: Copies,
-    sources: Sources,
-    files: Files,
-) -> list[Outcome]:
-    work = [Work.of(ref, found.get(ref.key), files.bucket) for ref in refs]
-    known = copies.open([ref.key for ref in refs], [item.wanted for item in work if item.wanted])
-    results = bring_up_to_date(work, known, sources, files)
-    changed = [copy for result in results for copy in result.changed]
-    moved_to = copies.note(changed) if changed else {}
-    return [_outcome(result, moved_to) for result in results]
+    return until_still_as_recorded(batch, write)
 
 
-def _outcome(result: Result, moved_to: dict[str, int]) -> Outcome:
-    """Return the outcome at the version that the copy itself gave the prescription."""
-    outcome = result.outcome
-    version = moved_to.get(outcome.ref.key, outcome.ref.version)
-    ref = Ref(outcome.ref.kind, outcome.ref.key, version)
-    return Outcome(ref, outcome.state, outcome.code, retry_after=outcome.retry_after)
-
-
-def _version(ref: Ref, source: Prescription | None) -> int:
-    return ref.version if source is None else source.version
+def _as_read(ref: Ref, item: PdfWork) -> Ref:
+    return ref if item.version is None else replace(ref, version=item.version)
 
 
 @step
@@ -121,12 +87,9 @@ def copy_prescription_pdf(batch: Batch, to: Clients) -> Outcomes:
     """Entry point: see the card above."""
     return copy_pdfs(
         batch,
-        prescriptions=to.core_prescriptions,
         copies=to.core_pdf_copies,
         mirrors=to.supabase_documents,
-        links=to.core_links,
         sources=to.pdf_sources,
         files=to.storage,
-        ledger=to.ledger,
         namespace=settings.id_namespace(),
     )

@@ -111,6 +111,9 @@ grant execute on function sync.store_documents, sync.unlink_notifications, sync.
 grant select on users, patients, doctors, appointments, prescriptions, documents
   to healbridge_notices;
 grant select, insert, update on notifications, sync.told, sync.notifications to healbridge_notices;
+grant execute on function sync.claim_news, sync.news, sync.is_canary, sync.unlink_notifications
+  to healbridge_notices;
+grant execute on function sync.is_revoked to healbridge_notices, healbridge_papers;
 
 grant execute on function sync.claim_outbox, sync.settle_outbox, sync.purge_outbox,
   sync.note_announced to healbridge_relay;

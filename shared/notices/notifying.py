@@ -1,29 +1,31 @@
 """
 Tell patients what is new: a note in the inbox, and a push to their devices.
 
-claim    core says what differs from what the patient was told, and keeps a row for it
-inbox    the note is laid into the patient's inbox; it is there even if no push ever arrives
-push     to every device that does not have it yet, if the patient consents
+claim    core says what differs from what the patient was told, and keeps a row for it: one
+         transaction reads and claims, so nothing is told that core does not know of
 withdraw notes of what was deleted or revoked stay, and lead nowhere any more; one that is still to
          be laid is laid here without its link, so whoever is about to comes too late
+inbox    the note is laid into the patient's inbox; it is there even if no push ever arrives
+push     to every device that does not have it yet, if the patient consents
 settle   core keeps how far it got, together with the backend's row and the ledger
 
-A crash anywhere is taken up by the redelivery of the same message, at the claim it left open.
+What is news is said by `sync.news` in core. A canary is told nothing, and leaves no claim and no
+row among the backend's notifications. A crash anywhere is taken up by the redelivery of the same
+message, at the claim it left open.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 from shared import ids
 from shared.errors import PermanentError, TransientError
 from shared.events import Ref
-from shared.models import Claim, News
+from shared.models import Claim, Telling
 from shared.notices.push import Push, Receipt, fingerprint
-from shared.outcomes import Outcome, Outcomes, done, failed
-from shared.repair.canary import is_canary
+from shared.outcomes import Outcome, Outcomes, done, failed, gone
 from shared.stores.inboxes import Note, Recipient
 
 if TYPE_CHECKING:
@@ -35,9 +37,7 @@ if TYPE_CHECKING:
 class Notifications(Protocol):
     """Claims in core."""
 
-    def claim(self, batch: Batch, kind: str, news: Sequence[News]) -> list[Claim]: ...
-
-    def withdraw(self, kind: str, versions: Mapping[str, int]) -> list[Claim]: ...
+    def claim(self, batch: Batch, kind: str) -> Telling: ...
 
     def settle(
         self, batch: Batch, kind: str, deliveries: Sequence[Delivery], outcomes: Sequence[Outcome]
@@ -80,41 +80,28 @@ class Delivery:
 def notify(
     batch: Batch,
     kind: str,
-    news: Sequence[News],
     *,
     notifications: Notifications,
     inboxes: Inboxes,
     messaging: Messaging,
     namespace: UUID,
-    withdrawn: Mapping[str, int] | None = None,
 ) -> Outcomes:
-    """
-    Tell the patients of a batch's entities what is new of them, each once. A canary is told
-    nothing, and leaves no claim and no row among the backend's notifications. What was told of
-    entities that are `withdrawn`, at these versions or before, leads to them no more.
-    """
-    canaries = [item for item in news if is_canary(item.uid)]
-    untold = [done(Ref(kind, item.key, item.version), code="canary") for item in canaries]
-    news = [item for item in news if item not in canaries]
-    claims = notifications.claim(batch, kind, news) if news else []
-    if withdrawn:
-        _withdraw(kind, notifications.withdraw(kind, withdrawn), inboxes, namespace)
-    if not news:
-        return Outcomes(unrecorded=untold)
+    """Tell the patients of a batch's entities what is new of them, each once."""
+    telling = notifications.claim(batch, kind)
+    _withdraw(kind, telling.withdrawn, inboxes, namespace)
     mine = {
         ids.notification_id(namespace, kind, claim.key, claim.version): claim
-        for claim in claims
+        for claim in telling.claims
         if not claim.held
     }
     deliveries = _deliver(kind, mine, inboxes, messaging) if mine else []
-    held = {claim.key for claim in claims if claim.held}
-    outcomes = [_outcome(kind, item, deliveries, held) for item in news]
+    outcomes = [_outcome(ref, telling, deliveries) for ref in batch.refs]
     notifications.settle(batch, kind, deliveries, outcomes)
-    return Outcomes(recorded=outcomes, unrecorded=untold)
+    return Outcomes(recorded=outcomes)
 
 
 def _withdraw(kind: str, claims: Sequence[Claim], inboxes: Inboxes, namespace: UUID) -> None:
-    """After the claim: no older news of these entities can be claimed any more."""
+    """Withdrawn as they were read: no older news of these entities can be claimed any more."""
     told = {ids.notification_id(namespace, kind, c.key, c.version): c for c in claims}
     if told:
         notes = [
@@ -185,14 +172,27 @@ def _forget_dead(
                 continue  # the app changed the profile meanwhile, say: the next push looks again
 
 
-def _outcome(kind: str, news: News, deliveries: Sequence[Delivery], held: set[str]) -> Outcome:
-    ref = Ref(kind, news.key, news.version)
-    own = [delivery for delivery in deliveries if delivery.claim.key == news.key]
+def _outcome(ref: Ref, telling: Telling, deliveries: Sequence[Delivery]) -> Outcome:
+    if ref.key not in telling.versions:
+        return gone(ref)
+    ref = replace(ref, version=telling.versions[ref.key])
+    match telling.untold.get(ref.key):
+        case None:
+            return _told(ref, telling, [d for d in deliveries if d.claim.key == ref.key])
+        case "canary":
+            return done(ref, code="canary")
+        case "prescription_summary_unreadable" as code:
+            return failed(ref, PermanentError(code))
+        case code:
+            return Outcome(ref, "gone", code)
+
+
+def _told(ref: Ref, telling: Telling, own: Sequence[Delivery]) -> Outcome:
     for delivery in own:
         if delivery.state == "claimed":
             code = delivery.code or "fcm_unknown"
             return failed(ref, TransientError(code, retry_after=delivery.retry_after))
-    if news.key in held:
+    if any(claim.held for claim in telling.claims if claim.key == ref.key):
         return failed(ref, TransientError("notification_in_hand"))
     for delivery in own:
         if delivery.state == "failed":

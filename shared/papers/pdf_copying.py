@@ -12,10 +12,9 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
-from shared import ids
 from shared.errors import PermanentError, SyncError, TransientError
 from shared.events import Ref
-from shared.models import PdfCopy, Prescription
+from shared.models import PdfCopy, PdfWork
 from shared.outcomes import Outcome, done, failed
 from shared.papers.pdf_stream import PdfMissingError, PdfStream
 
@@ -45,33 +44,6 @@ class Files(Protocol):
 
 
 @dataclass(frozen=True)
-class Work:
-    """
-    One prescription: where its copy should lie and where the PDF comes from, both None for no copy.
-    `refused` is why it can never have one.
-    """
-
-    ref: Ref
-    wanted: PdfCopy | None = None
-    url: str | None = None
-    refused: PermanentError | None = None
-
-    @classmethod
-    def of(cls, ref: Ref, source: Prescription | None, bucket: str) -> Work:
-        """Tell what is to be done for a prescription, None for a deleted one."""
-        if source is None:
-            return cls(ref)
-        ref = replace(ref, version=source.version)
-        if source.revoked or source.uid is None or not (source.pdf_url or "").strip():
-            return cls(ref)
-        try:
-            path = ids.pdf_path(bucket, source.uid, source.id)
-        except PermanentError as error:
-            return cls(ref, refused=error)
-        return cls(ref, PdfCopy(source.id, path, source.uid, source.version), source.pdf_url)
-
-
-@dataclass(frozen=True)
 class Result:
     """What became of one prescription, and what has changed at which paths."""
 
@@ -80,43 +52,42 @@ class Result:
 
 
 def bring_up_to_date(
-    work: Sequence[Work], known: Sequence[PdfCopy], sources: Sources, files: Files
+    work: Sequence[tuple[Ref, PdfWork]], sources: Sources, files: Files
 ) -> list[Result]:
-    """Copy and remove; one result per item."""
+    """Copy and remove; one result per item, for the ref at the version that was read."""
     deadline = time.monotonic() + _BUDGET_S
     results: list[Result] = []
-    for item in work:
-        rows = [copy for copy in known if copy.prescription == item.ref.key]
+    for ref, item in work:
         if time.monotonic() > deadline:
             late = TransientError("pdf_copying_out_of_time")
-            results.append(Result(failed(item.ref, late)))
+            results.append(Result(failed(ref, late)))
             continue
         try:
-            results.append(_one(item, rows, sources, files))
+            results.append(_one(ref, item, sources, files))
         except SyncError as error:
-            results.append(Result(failed(item.ref, error)))
+            results.append(Result(failed(ref, error)))
     return results
 
 
-def _one(item: Work, rows: Sequence[PdfCopy], sources: Sources, files: Files) -> Result:
+def _one(ref: Ref, item: PdfWork, sources: Sources, files: Files) -> Result:
     if item.refused:
-        raise item.refused
+        raise PermanentError(item.refused)
     keep = item.wanted.path if item.wanted else None
-    stale = [row for row in rows if row.path != keep]
+    stale = [row for row in item.known if row.path != keep]
     if stale:  # also where no copy is on record: one may have been written just before a crash
         files.delete([row.path for row in stale])
-    changed = [_emptied(row, item.ref.version) for row in stale if row.copy_etag]
+    changed = [_emptied(row, ref.version) for row in stale if row.copy_etag]
     if item.wanted is None or item.url is None:
-        return Result(done(item.ref), changed)
-    row = next((row for row in rows if row.path == keep), item.wanted)
+        return Result(done(ref), changed)
+    row = next((row for row in item.known if row.path == keep), item.wanted)
     try:
         copy = _copied(item.wanted, item.url, row, sources, files)
     except PdfMissingError as missing:
         files.delete([row.path])
         if row.copy_etag:
-            changed.append(_emptied(row, item.ref.version))
-        return Result(done(item.ref, code=missing.code), changed)
-    return Result(done(item.ref), changed + ([copy] if copy else []))
+            changed.append(_emptied(row, ref.version))
+        return Result(done(ref, code=missing.code), changed)
+    return Result(done(ref), changed + ([copy] if copy else []))
 
 
 def _copied(

@@ -3,32 +3,65 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from psycopg.types.json import Jsonb
 
-from shared.models import PdfCopy
+from shared.models import PdfCopy, PdfWork
+from shared.outcomes import Outcome
+from shared.stores.ledger import parameters
 
 if TYPE_CHECKING:
+    from shared.runner import Batch
     from shared.stores.core import CoreDatabase, Row
 
-# The rows as they were before: those of this statement are not in its own snapshot.
+# Known are the rows as they were before: those of this statement are not in its own snapshot. A uid
+# that cannot be a folder (shared/ids.py, `folder`) has no path, nor must one be noted for it: what
+# is on record is deleted when it is stale. What was told of a deleted prescription is unlinked.
 _OPEN = """
-with noted as (
+with source as (
+  select r.id, r.pdf_url, u.firebase_uid as uid, coalesce(o.version, 0) as version, s.revoked,
+         not s.revoked and u.firebase_uid is not null and r.pdf_url ~ '\\S' as copied,
+         u.firebase_uid like '%%/%%' or u.firebase_uid in ('', '.', '..') as homeless
+  from prescriptions r
+  cross join lateral (select sync.is_revoked(to_jsonb(r)) as revoked) s
+  join appointments a on a.id = r.appointment_id
+  join patients p on p.id = a.patient_id
+  join users u on u.id = p.user_id
+  left join sync.outbox o on o.kind = 'prescription' and o.key = r.id
+  where r.id = any(%(ids)s)
+), work as (
+  select id, uid, version, revoked, case when copied and not homeless then pdf_url end as url,
+         case when copied and not homeless
+              then %(bucket)s || '/' || uid || '/prescriptions/' || id || '.pdf' end as path,
+         case when revoked is null then 'prescription_summary_unreadable'
+              when copied and homeless then 'uid_not_a_folder' end as refused
+  from source
+), noted as (
   insert into sync.pdf_copies (prescription_id, path, owner)
-  select prescription_id, path, owner
-  from jsonb_to_recordset(%(wanted)s) as w(prescription_id text, path text, owner text)
-  order by prescription_id, path
+  select id, path, uid from work where path is not null order by id
   on conflict (prescription_id, path) do nothing
+), unlinked as (
+  select sync.unlink_notifications('prescription', array(
+    select id from unnest(%(ids)s::text[]) id except select id from work)) as n
 )
-select prescription_id, path, owner, source, source_etag, size, sha256, copy_etag, source_version
-from sync.pdf_copies where prescription_id = any(%(ids)s)
+select k.id as key, w.version, coalesce(w.revoked, false) as revoked, w.uid, w.url, w.path,
+       w.refused, c.known
+from unnest(%(ids)s::text[]) k(id)
+cross join unlinked
+left join work w on w.id = k.id
+cross join lateral (
+  select coalesce(jsonb_agg(to_jsonb(c) order by c.path), '[]') as known
+  from sync.pdf_copies c where c.prescription_id = k.id
+) c
 """
 
 # The copy is part of what the mirror shows, so it moves the prescription's version: a mirror
-# written before, of the same version but without the file, would be refused its file for ever. For
-# one that moved meanwhile the new version is not told, since the step must see that it moved.
-_NOTE = """
+# written before, of the same version but without the file, would be refused its file for ever. The
+# outcome is recorded at the new version; but of a prescription that moved meanwhile the new version
+# is one that the step has not read. Which have moved on is told as in the ledger's recheck.
+_SETTLE = """
 with given as (
   select * from jsonb_to_recordset(%(copies)s) as g(prescription_id text, path text, owner text,
     source text, source_etag text, size bigint, sha256 text, copy_etag text, source_version bigint)
@@ -55,8 +88,20 @@ with given as (
   update sync.outbox o set version = nextval('sync.version')
   from held h where o.kind = 'prescription' and o.key = h.key
   returning o.key, o.version, h.still
+), outcome as (
+  select o.body || case when m.still then jsonb_build_object('version', m.version) else '{}' end
+           as body,
+         case when m.key is null then b.version when not m.still then m.version end as newest
+  from jsonb_array_elements(%(outcomes)s) o(body)
+  left join moved m on m.key = o.body ->> 'key'
+  left join sync.outbox b on b.kind = o.body ->> 'kind' and b.key = o.body ->> 'key'
+), recorded as (
+  select sync.record(%(step)s, %(trace)s, %(revision)s,
+                     coalesce((select jsonb_agg(body) from outcome), '[]')) as n
 )
-select key, version from moved where still
+select body ->> 'key' as key, (body ->> 'version')::bigint as version,
+       case when newest > (body ->> 'version')::bigint then newest end as newer
+from outcome cross join recorded
 """
 
 
@@ -66,36 +111,45 @@ class CorePdfCopies:
     def __init__(self, core: CoreDatabase) -> None:
         self._core = core
 
-    def open(self, ids: Sequence[str], wanted: Sequence[PdfCopy]) -> list[PdfCopy]:
+    def open(self, ids: Sequence[str], bucket: str) -> dict[str, PdfWork]:
         """
-        Return what is known of these prescriptions' copies, every path that ever was; and note the
-        paths that are about to be written.
+        Return what is to be done for each of these prescriptions, and note the paths that are about
+        to be written. What was told of a prescription that core does not have leads to it no more.
         """
-        rows = self._core.write(
-            _OPEN,
-            {
-                "ids": list(ids),
-                "wanted": Jsonb(
-                    [
-                        {"prescription_id": c.prescription, "path": c.path, "owner": c.owner}
-                        for c in wanted
-                    ]
-                ),
-            },
-        )
-        return [_copy(row) for row in rows]
+        rows = self._core.write(_OPEN, {"ids": list(ids), "bucket": bucket})
+        return {row["key"]: _work(row) for row in rows}
 
-    def note(self, copies: Sequence[PdfCopy]) -> dict[str, int]:
+    def settle(
+        self, batch: Batch, outcomes: Sequence[Outcome], copies: Sequence[PdfCopy]
+    ) -> tuple[list[Outcome], dict[str, int]]:
         """
-        Note what lies at these paths now, each at the version of the prescription that was read.
-        Return the prescriptions' versions after that, for those that had not moved since.
+        Note what lies at these paths now, each at the version of the prescription that was read,
+        and record the outcomes. Return them at the versions that the prescriptions have after that,
+        and those that had moved on meanwhile, with their newer version.
         """
         rows = self._core.write(
-            _NOTE,
-            {"copies": Jsonb([_row(copy) for copy in copies])},
+            _SETTLE,
+            parameters(batch, outcomes) | {"copies": Jsonb([_row(copy) for copy in copies])},
             lock=[f"prescription/{copy.prescription}" for copy in copies],
         )
-        return {row["key"]: row["version"] for row in rows}
+        versions = {row["key"]: row["version"] for row in rows}
+        return (
+            [replace(o, ref=replace(o.ref, version=versions[o.ref.key])) for o in outcomes],
+            {row["key"]: row["newer"] for row in rows if row["newer"] is not None},
+        )
+
+
+def _work(row: Row) -> PdfWork:
+    key, path = row["key"], row["path"]
+    return PdfWork(
+        key=key,
+        version=row["version"],
+        revoked=row["revoked"],
+        wanted=PdfCopy(key, path, row["uid"], row["version"]) if path else None,
+        url=row["url"],
+        refused=row["refused"],
+        known=tuple(_copy(known) for known in row["known"]),
+    )
 
 
 def _copy(row: Row) -> PdfCopy:

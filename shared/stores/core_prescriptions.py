@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from shared.errors import PermanentError
 from shared.models import Prescription
-from shared.papers.revocation import is_revoked, summary_of
+from shared.papers.prescription_summary import summary_of
 
 if TYPE_CHECKING:
     from shared.stores.core import CoreDatabase, Row
 
-# Through to_jsonb, because not every backend has these columns. A copy counts only while it is of
-# the current URL, under the current owner.
+# A copy counts only while it is of the current URL, under the current owner.
 _READ = """
 select p.id, u.firebase_uid as uid, p.appointment_id, a.doctor_id,
        concat_ws(' ', d.first_name, d.last_name) as doctor, p.pdf_url, p.summary_json as summary,
        to_char(p.created_at, 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as created_at,
        coalesce(o.version, 0) as version, c.path as file_url,
-       to_jsonb(p) ->> 'status' as status, to_jsonb(p) ->> 'revoked_at' as revoked_at
+       sync.is_revoked(to_jsonb(p)) as revoked
 from prescriptions p
 join appointments a on a.id = p.appointment_id
 join doctors d on d.id = a.doctor_id
@@ -46,6 +46,8 @@ class CorePrescriptions:
 
 def _prescription(row: Row) -> Prescription:
     summary = summary_of(row["summary"])
+    if row["revoked"] is None:
+        raise PermanentError("prescription_summary_unreadable")
     return Prescription(
         id=row["id"],
         uid=row["uid"],
@@ -56,6 +58,6 @@ def _prescription(row: Row) -> Prescription:
         summary=summary,
         created_at=row["created_at"],
         version=row["version"],
-        revoked=is_revoked(summary, row["status"], row["revoked_at"]),
+        revoked=row["revoked"],
         file_url=row["file_url"],
     )

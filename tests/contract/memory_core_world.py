@@ -13,12 +13,12 @@ from shared.outcomes import Outcome
 from shared.runner import Batch
 from shared.stores.core_profiles import COLUMNS
 from tests.memory.core import MemoryCore
-from tests.memory.core_appointments import MemoryCoreAppointments, MemoryCorePapers
+from tests.memory.core_appointments import MemoryCoreAppointments
 from tests.memory.core_canary import MemoryCoreCanary
 from tests.memory.core_documents import MemoryCoreDocuments
 from tests.memory.core_findings import MemoryCoreFindings
 from tests.memory.core_notifications import MemoryCoreNotifications
-from tests.memory.core_pdf_copies import MemoryCoreLinks, MemoryCorePdfCopies
+from tests.memory.core_pdf_copies import MemoryCorePdfCopies
 from tests.memory.core_profiles import MemoryCoreDoctors, MemoryCoreProfiles
 from tests.memory.core_replays import MemoryCoreReplays
 from tests.memory.core_stores import (
@@ -57,14 +57,12 @@ class MemoryCoreWorld:
         self.documents: Any = MemoryCoreDocuments(core)
         self.prescriptions: Any = MemoryCorePrescriptions(core)
         self.appointments: Any = MemoryCoreAppointments(core)
-        self.papers: Any = MemoryCorePapers(core)
         self.notifications: Any = MemoryCoreNotifications(core)
         self.pdf_copies: Any = MemoryCorePdfCopies(core)
         self.ledger: Any = MemoryLedger(core)
         self.announcements = self.ledger
         self.outbox: Any = MemoryCoreOutbox(core)
         self.repairs = self.outbox
-        self.links: Any = MemoryCoreLinks(core)
         self.tombstones: Any = MemoryCoreTombstones(core)
         self.erasures: Any = MemoryCoreErasures(core)
         self.holds = self.looks = self.erasures

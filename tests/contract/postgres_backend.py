@@ -49,9 +49,20 @@ on conflict (id) do update set
   checked_in_at = excluded.checked_in_at
 """
 _PUT_PRESCRIPTION = """
-insert into prescriptions (id, appointment_id, pdf_url, summary_json, created_at)
-values (%(id)s, 'appointment-' || %(id)s, %(pdf_url)s, %(summary)s, '2026-05-01 10:00:00')
-on conflict (id) do update set pdf_url = excluded.pdf_url, summary_json = excluded.summary_json
+insert into prescriptions as p (id, appointment_id, pdf_url, summary_json, created_at)
+values (%(id)s, 'appointment-' || %(id)s, %(pdf_url)s, %(summary)s,
+        coalesce(%(created_at)s::timestamptz at time zone 'utc', '2026-05-01 10:00:00'))
+on conflict (id) do update set pdf_url = excluded.pdf_url, summary_json = excluded.summary_json,
+  created_at = coalesce(%(created_at)s::timestamptz at time zone 'utc', p.created_at)
+"""
+# Some backends have these columns.
+_REVOKABLE = """
+alter table prescriptions add column if not exists status text,
+  add column if not exists revoked_at timestamp, add column if not exists revoked boolean
+"""
+_REVOKE = """
+update prescriptions set status = %(status)s, revoked_at = %(revoked_at)s, revoked = %(revoked)s
+where id = %(id)s
 """
 
 
@@ -97,8 +108,13 @@ class PostgresBackend:
             "pdf_url": pdf_url,
         }
         self._sql.execute(_PUT_APPOINTMENT, given)
-        given["summary"] = Jsonb(columns.get("summary", {}))
+        given["summary"] = Jsonb(columns.pop("summary", {}))
+        given["created_at"] = columns.pop("created_at", None)
         self._sql.execute(_PUT_PRESCRIPTION, given)
+        if columns:
+            self._sql.execute(_REVOKABLE)
+            blank = dict.fromkeys(("status", "revoked_at", "revoked"))
+            self._sql.execute(_REVOKE, blank | columns | {"id": prescription_id})
 
     def delete_prescription(self, prescription_id: str) -> None:
         """Delete a prescription."""

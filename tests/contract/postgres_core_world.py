@@ -18,10 +18,8 @@ from shared.stores.core_doctors import CoreDoctors
 from shared.stores.core_documents import CoreDocuments
 from shared.stores.core_erasures import CoreErasures
 from shared.stores.core_findings import CoreFindings
-from shared.stores.core_links import CoreLinks
 from shared.stores.core_notifications import CoreNotifications
 from shared.stores.core_outbox import CoreOutbox
-from shared.stores.core_papers import CorePapers
 from shared.stores.core_pdf_copies import CorePdfCopies
 from shared.stores.core_prescriptions import CorePrescriptions
 from shared.stores.core_profiles import CoreProfiles
@@ -76,14 +74,12 @@ class PostgresCoreWorld(PostgresBackend):
         self.documents: Any = CoreDocuments(papers)
         self.prescriptions: Any = CorePrescriptions(papers)
         self.appointments: Any = CoreAppointments(notices)
-        self.papers: Any = CorePapers(notices)
         self.notifications: Any = CoreNotifications(notices)
         self.pdf_copies: Any = CorePdfCopies(papers)
         self.ledger: Any = Ledger(people)
         self.announcements: Any = Ledger(acting(core, "relay"))
         self.outbox: Any = CoreOutbox(acting(core, "relay"))
         self.repairs: Any = CoreOutbox(acting(core, "repair"))
-        self.links: Any = CoreLinks(papers)
         self.tombstones: Any = CoreTombstones(people)
         self.erasures: Any = CoreErasures(acting(core, "erasure"))
         self.holds: Any = CoreErasures(acting(core, "operator"))

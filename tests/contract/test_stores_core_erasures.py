@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
 from shared.erasure.tombstones import BuriedError
 from shared.events import Ref
-from shared.models import News, PdfCopy, Profile, Receipt
+from shared.models import Profile, Receipt
 from shared.outcomes import Outcome
 from tests.contract.memory_core_world import batch
 from tests.contract.postgres_core_world import CoreWorld
 from tests.contract.test_stores_core_documents import D1, D2, document, medicine, store
 
+NOW = datetime.now(UTC).isoformat()
 SEALED, AGAIN_S = "sealed", 60.0
 REFS = [Ref("user", "u1"), Ref("prescription", "rx"), Ref("user", "u2"), Ref("document", "d1")]
 
@@ -142,11 +145,11 @@ def test_what_remains_is_counted_wherever_core_tells_of_the_patient(at_core: Cor
     count()
     store(at_core, document(4, medicine("Demoxil")), document(4, key=D2, uid="u2"))
     count()
-    news = [News("rx", 5, "u1", "valid", "issued", "issued", "rx")]
+    at_core.put_prescription("rx", "id1", pdf_url="s3://a/rx.pdf", created_at=NOW)
     seen = Ref("prescription", "rx", 5)
-    at_core.notifications.claim(batch("notify_prescription", seen), "prescription", news)
+    at_core.notifications.claim(batch("notify_prescription", seen), "prescription")
     count()
-    at_core.pdf_copies.open(["rx"], [PdfCopy("rx", "documents/u1/rx.pdf", "u1")])
+    at_core.pdf_copies.open(["rx"], "documents")
     count()
     assert counted == [2, 3, 4, 6, 8, 9]
     at_core.erasures.erase(key)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
@@ -14,7 +15,7 @@ from psycopg.conninfo import make_conninfo
 
 from shared.errors import ContendedError
 from shared.events import Ref
-from shared.models import Chunk, Document, News, StoredDocument
+from shared.models import Chunk, Document, StoredDocument
 from shared.outcomes import Outcome
 from shared.runner import Batch
 from shared.stores.core import CoreDatabase
@@ -182,15 +183,16 @@ def test_racing_records_of_one_entity_end_at_the_newest_version(world: PostgresC
 def test_of_racing_messages_about_one_piece_of_news_one_gets_to_tell_it(
     world: PostgresCoreWorld,
 ) -> None:
-    def claim(given: tuple[int, int]) -> int:
-        trace, version = given
-        news = News("a1", version, "patient-uid", f"state {version}", "booked", "rescheduled")
-        message = Batch("notify_appointment", (), f"00-{trace:032x}-{trace:016x}-01")
-        claims = world.notifications.claim(message, "appointment", [news])
-        return sum(not claimed.held for claimed in claims if claimed.version == version)
+    def claim(trace: int) -> int:
+        ref = Ref("appointment", "a1")
+        message = Batch("notify_appointment", (ref,), f"00-{trace:032x}-{trace:016x}-01")
+        claims = world.notifications.claim(message, "appointment").claims
+        newest = world.version("appointment", "a1")
+        return sum(not claimed.held for claimed in claims if claimed.version == newest)
 
-    for version in range(1, 15):
-        assert sorted(together(claim, *[(n, version) for n in (1, 2, 3)])) == [0, 0, 1]
+    for day in range(1, 15):
+        world.put_appointment("a1", "someone", start=datetime(2126, 5, day, 10, tzinfo=UTC))
+        assert sorted(together(claim, 1, 2, 3)) == [0, 0, 1]
     assert len(world.claims("a1")) == 14
 
 

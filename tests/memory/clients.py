@@ -11,12 +11,12 @@ from shared.stores.profiles import Profiles
 from shared.stores.shown_appointments import ShownAppointments
 from tests.memory.bus import MemoryBus
 from tests.memory.core import MemoryCore
-from tests.memory.core_appointments import MemoryCoreAppointments, MemoryCorePapers
+from tests.memory.core_appointments import MemoryCoreAppointments
 from tests.memory.core_canary import MemoryCoreCanary
 from tests.memory.core_documents import MemoryCoreDocuments
 from tests.memory.core_findings import MemoryCoreFindings
 from tests.memory.core_notifications import MemoryCoreNotifications
-from tests.memory.core_pdf_copies import MemoryCoreLinks, MemoryCorePdfCopies
+from tests.memory.core_pdf_copies import MemoryCorePdfCopies
 from tests.memory.core_profiles import MemoryCoreDoctors, MemoryCoreProfiles
 from tests.memory.core_projections import core_digests
 from tests.memory.core_replays import MemoryCoreReplays
@@ -81,10 +81,8 @@ class MemoryClients(Clients):
             core_documents=MemoryCoreDocuments(self.memory_core),
             core_prescriptions=MemoryCorePrescriptions(self.memory_core),
             core_appointments=MemoryCoreAppointments(self.memory_core),
-            core_papers=MemoryCorePapers(self.memory_core),
             core_notifications=MemoryCoreNotifications(self.memory_core),
             core_pdf_copies=MemoryCorePdfCopies(self.memory_core),
-            core_links=MemoryCoreLinks(self.memory_core),
             pdf_sources=self.pdfs,
             storage=self.files,
             core_digests=core_digests(self.memory_core),

@@ -1,12 +1,10 @@
-"""Core's appointments and papers, in memory."""
+"""Core's appointments, in memory."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
-from shared.models import Appointment, Paper
-from shared.papers.revocation import is_revoked, summary_of
+from shared.models import Appointment
 from tests.memory.core import MemoryCore
 
 
@@ -38,52 +36,3 @@ class MemoryCoreAppointments:
             version=self._core.outbox.version("appointment", key),
             **row,
         )
-
-
-class MemoryCorePapers:
-    """Reads papers."""
-
-    def __init__(self, core: MemoryCore) -> None:
-        self._core = core
-
-    def documents(self, ids: Sequence[str]) -> dict[str, Paper]:
-        """Return the documents that core has, by id."""
-        with self._core.effect("core_papers.documents"):
-            rows = self._core.document_rows
-            return {key: self._document(key) for key in ids if key in rows}
-
-    def prescriptions(self, ids: Sequence[str]) -> dict[str, Paper]:
-        """Return the prescriptions that exist, by id."""
-        with self._core.effect("core_papers.prescriptions"):
-            rows = {k: r for k, r in self._core.prescription_rows.items() if k in ids}
-            return {key: self._prescription(key) for key in rows}
-
-    def _document(self, key: str) -> Paper:
-        row = self._core.document_rows[key]
-        patients = {patient["id"]: user for user, patient in self._core.patient_rows.items()}
-        user = self._core.user_rows[patients[row["patient_id"]]]
-        return Paper(
-            key,
-            user["firebase_uid"],
-            None,
-            repr((row["type"], row["text"], row["structured_json"])),
-            _time(row["created_at"]),
-            self._core.source_version("document", key, "store_document"),
-        )
-
-    def _prescription(self, key: str) -> Paper:
-        row = self._core.prescription_rows[key]
-        return Paper(
-            key,
-            self._core.user_rows[row["user_id"]]["firebase_uid"],
-            f"appointment-{key}",
-            repr(row["summary"]),
-            _time(row["created_at"]),
-            self._core.outbox.version("prescription", key),
-            is_revoked(summary_of(row["summary"]), row.get("status"), row.get("revoked_at")),
-        )
-
-
-def _time(stamp: str) -> datetime:
-    read = datetime.fromisoformat(stamp)
-    return read.replace(tzinfo=UTC) if read.tzinfo is None else read

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from shared.models import Claim, News
+from shared.models import Claim, Telling
 from shared.outcomes import Outcome
+from shared.repair.canary import is_canary
 from tests.memory.core import MemoryCore, Row
+from tests.memory.news import News, news_of
 
 if TYPE_CHECKING:
     from shared.notices.notifying import Delivery
@@ -23,37 +25,48 @@ class MemoryCoreNotifications:
     def __init__(self, core: MemoryCore) -> None:
         self._core = core
 
-    def claim(self, batch: Batch, kind: str, news: Sequence[News]) -> list[Claim]:
-        """Take note of how things stand; return what is still to be told of these entities."""
+    def claim(self, batch: Batch, kind: str) -> Telling:
+        """Take note of how a batch's entities stand; return what is still to be told of them."""
         with self._core.effect("core_notifications.claim"):
-            holder, now = batch.traceparent[3:35], self._core.clock()
+            keys = sorted(ref.key for ref in batch.refs)
+            read = {key: news_of(self._core, kind, key) for key in keys}
+            standing = {key: news for key, news in read.items() if news}
+            untold = {key: why for key, news in standing.items() if (why := _why_untold(news))}
             claims: list[Claim] = []
-            for item in sorted(news, key=lambda n: n.key):
-                self._note(kind, item)
-                for at, row in sorted(self._core.claims.items()):
-                    if at[:2] == (kind, item.key) and row["state"] == "claimed":
-                        free = row["holder"] in {None, holder} or row["lease_until"] < now
-                        if free:
-                            row |= {"holder": holder, "lease_until": now + LEASE_S}
-                            row["attempts"] += 1
-                        claims.append(_claim(at, row, held=not free))
-            return claims
+            for key in [key for key in standing if key not in untold]:
+                self._note(kind, standing[key])
+                claims += self._taken(kind, key, batch.traceparent[3:35])
+            return Telling(
+                {key: news.version for key, news in standing.items()},
+                untold,
+                claims,
+                self._withdrawn(kind, [k for k in keys if not (read[k] and standing[k].holds)]),
+            )
 
-    def withdraw(self, kind: str, versions: Mapping[str, int]) -> list[Claim]:
-        """Unlink what was told of entities at these versions or before; return it, open or not."""
-        with self._core.effect("core_notifications.withdraw"):
-            for row in self._core.notification_rows.values():
-                key = row["metadata"].get("id")
-                if row["metadata"]["kind"] == kind and key in versions:
-                    newest = max(at[2] for at in self._core.claims if at[:2] == (kind, key))
-                    if newest <= versions[key]:
-                        del row["metadata"]["id"]
-            told: list[Claim] = []
-            for at, row in sorted(self._core.claims.items()):
-                if at[0] == kind and at[2] <= versions.get(at[1], -1):
-                    row["withdrawn"] = True
-                    told.append(_claim(at, row, held=row["state"] == "claimed"))
+    def _taken(self, kind: str, key: str, holder: str) -> list[Claim]:
+        """Take hold of an entity's open claims, unless another message works on them."""
+        claims: list[Claim] = []
+        now = self._core.clock()
+        for at, row in sorted(self._core.claims.items()):
+            if at[:2] == (kind, key) and row["state"] == "claimed":
+                free = row["holder"] in {None, holder} or row["lease_until"] < now
+                if free:
+                    row |= {"holder": holder, "lease_until": now + LEASE_S}
+                    row["attempts"] += 1
+                claims.append(_claim(at, row, held=not free))
+        return claims
+
+    def _withdrawn(self, kind: str, gone: Sequence[str]) -> list[Claim]:
+        """Unlink what was told of papers that hold no more; return all of it, open or not."""
+        told: list[Claim] = []
+        if kind == "appointment":
             return told
+        self._core.unlink(kind, gone)
+        for at, row in sorted(self._core.claims.items()):
+            if at[0] == kind and at[1] in gone:
+                row["withdrawn"] = True
+                told.append(_claim(at, row, held=row["state"] == "claimed"))
+        return told
 
     def settle(
         self, batch: Batch, kind: str, deliveries: Sequence[Delivery], outcomes: Sequence[Outcome]
@@ -71,12 +84,6 @@ class MemoryCoreNotifications:
 
     def _note(self, kind: str, item: News) -> None:
         told = self._core.told.get((kind, item.key))
-        papers = {
-            "document": self._core.document_rows,
-            "prescription": self._core.prescription_rows,
-        }
-        if item.key not in papers.get(kind, {item.key}):
-            return
         if told and told["version"] >= item.version:
             return
         before = told["state"] if told and told["uid"] == item.uid else ""
@@ -114,6 +121,14 @@ class MemoryCoreNotifications:
             "status": "PENDING" if delivery.state == "claimed" else delivery.state.upper(),
             "metadata": {k: v for k, v in metadata.items() if v is not None},
         }
+
+
+def _why_untold(news: News) -> str | None:
+    if news.uid is None:
+        return "patient_without_sign_in"
+    if news.state is None:
+        return "prescription_summary_unreadable"
+    return "canary" if is_canary(news.uid) else None
 
 
 def _claim(at: tuple[str, str, int], row: Row, *, held: bool) -> Claim:

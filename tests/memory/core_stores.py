@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from shared.events import Ref
 from shared.models import OpenConflict, Prescription
 from shared.outcomes import Outcome
-from shared.papers.revocation import is_revoked, summary_of
+from shared.papers.prescription_summary import summary_of
 from tests.memory.core import MemoryCore, Row, digits
+from tests.memory.news import is_revoked
 
 if TYPE_CHECKING:
     from shared.runner import Batch
@@ -133,7 +134,7 @@ class MemoryCorePrescriptions:
             summary=summary,
             created_at=row["created_at"],
             version=self._core.outbox.version("prescription", row["id"]),
-            revoked=is_revoked(summary, row.get("status"), row.get("revoked_at")),
+            revoked=bool(is_revoked(row)),
             file_url=next(
                 (
                     copy.path

@@ -182,7 +182,7 @@ MUTATIONS = {
         ("shared.ids:notification_id",), _fresh_notification
     ),
     "a revoked prescription is told all the same": Mutation(
-        ("tests.memory.core_appointments:is_revoked",), _never
+        ("tests.memory.news:is_revoked",), _never
     ),
     "the reconciler repairs nothing": Mutation(
         ("shared.repair.reconciling:_judged",), _report_only

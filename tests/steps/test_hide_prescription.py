@@ -30,7 +30,7 @@ def _prescribed(to: MemoryClients) -> None:
 
 def test_a_copy_made_just_before_a_crash_goes_with_its_prescription(to: MemoryClients) -> None:
     def crash(moment: str, name: str) -> None:
-        if (moment, name) == ("before", "core_pdf_copies.note"):
+        if (moment, name) == ("before", "core_pdf_copies.settle"):
             raise TransientError("core_unreachable")
 
     to.memory_core.hook = crash
@@ -79,7 +79,7 @@ def test_hiding_is_the_first_effect_of_a_revocation_or_deletion(
     to.files.error = TransientError("storage_unreachable")
     step_once(to)
     before = {"bus.publish prescription-changed", "core_tombstones.buried"}
-    reads = before | {"core_prescriptions.read"}
+    reads = before | {"core_pdf_copies.open"}
     assert next(name for name in effects if name not in reads) == "supabase_documents.hide"
     row = mirror(to)
     assert row is not None

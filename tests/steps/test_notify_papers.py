@@ -120,9 +120,7 @@ def test_notes_of_a_deleted_prescription_lead_nowhere(to: MemoryClients, send: S
     assert (told(to), links(to)) == (["prescription_new"], [])
 
 
-@pytest.mark.parametrize(
-    "moment", ["core_papers.documents", "core_notifications.claim", "firestore.read"]
-)
+@pytest.mark.parametrize("moment", ["core_notifications.claim", "firestore.read"])
 def test_a_note_under_way_does_not_bring_the_link_of_a_deleted_document(
     to: MemoryClients, send: Send, moment: str
 ) -> None:

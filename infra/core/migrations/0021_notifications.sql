@@ -31,17 +31,3 @@ create table sync.notifications (
   primary key (kind, key, version)
 );
 create index notifications_open on sync.notifications (kind, key) where state = 'claimed';
-
--- What exists before the sync begins is known to its patients: it is no news when it is announced.
-insert into sync.told (kind, key, uid, state, version)
-select 'appointment', a.id, u.firebase_uid,
-       to_char(a.start_ts, 'YYYY-MM-DD"T"HH24:MI:SS"Z"') || ' ' || a.doctor_id, 0
-from public.appointments a
-join public.patients p on p.id = a.patient_id join public.users u on u.id = p.user_id
-where u.firebase_uid is not null and a.status::text in ('CONFIRMED', 'RESCHEDULED');
-
-insert into sync.told (kind, key, uid, state, version)
-select 'prescription', r.id, u.firebase_uid, md5(r.summary_json::text), 0
-from public.prescriptions r join public.appointments a on a.id = r.appointment_id
-join public.patients p on p.id = a.patient_id join public.users u on u.id = p.user_id
-where u.firebase_uid is not null;

@@ -6,7 +6,7 @@ create index notifications_about_sync
   on public.notifications ((metadata ->> 'kind'), (metadata ->> 'id'));
 
 create function sync.unlink_notifications(p_kind text, p_keys text[])
-returns integer language sql set search_path = '' as $$
+returns integer language sql set search_path = '' set enable_seqscan = off as $$
   with unlinked as (
     update public.notifications n set metadata = n.metadata - 'id'
     where n.metadata ->> 'kind' = p_kind and n.metadata ->> 'id' = any (p_keys)

@@ -198,7 +198,8 @@ def _of(world: World, key: str, source: Row) -> Iterator[Finding]:
     steps = [core.ledger_rows.get((*at, step)) for step in _MIRRORED]
     linked = any(row and row.error_code == "patient_without_sign_in" for row in steps)
     content = world.to.pdfs.pdfs.get(source["pdf_url"])
-    path = ids.pdf_path(world.to.files.bucket, uid, key) if content is not None else None
+    home = ids.folder(world.to.files.bucket, uid)
+    path = f"{home}prescriptions/{key}.pdf" if content is not None else None
     if _files(world, key) != ({path: content} if path else {}):
         yield Finding(at, "file in Storage", steps=_COPIED, excused=linked)
     document_id = ids.prescription_document_id(settings.id_namespace(), key)
