@@ -13,6 +13,7 @@ from typing import Any, LiteralString, cast
 from uuid import UUID, uuid4
 
 import psycopg
+from psycopg.sql import SQL, Identifier
 from psycopg.types.json import Jsonb
 
 from shared.events import Ref
@@ -27,7 +28,8 @@ Sql = psycopg.Connection[dict[str, Any]]
 KEY = "0b0e7a52-0000-4000-8000-000000000001"
 GROWING = {
     "documents", "medications", "medication_readings", "ledger", "journal", "awaited", "conflicts",
-    "outbox", "rag_chunks",
+    "outbox", "rag_chunks", "users", "patients", "appointments", "prescriptions", "told",
+    "notifications",
 }  # fmt: skip
 _RECORDED: LiteralString = """
 select sync.record('store_user', 'trace', 'revision', jsonb_agg(
@@ -57,6 +59,37 @@ insert into sync.outbox (kind, key, version, sent_at)
 select 'prescription', gen_random_uuid()::text, nextval('sync.version'),
        case when %(sent)s then now() end
 from generate_series(1, %(count)s::int)
+"""
+_TOLD: LiteralString = """
+with patient as (
+  select n from generate_series(%(first)s::int, %(last)s::int) n
+), account as (
+  insert into users (id, role, firebase_uid) select 'id' || n, 'PATIENT', 'u' || n from patient
+), person as (
+  insert into patients (id, user_id) select 'p' || n, 'id' || n from patient
+), visit as (
+  insert into appointments (id, doctor_id, patient_id, start_ts, end_ts, status)
+  select 'a' || n, 'any', 'p' || n, now() + interval '1 day', now(), 'CONFIRMED' from patient
+), paper as (
+  insert into prescriptions (id, appointment_id) select 'rx' || n, 'a' || n from patient
+), upload as (
+  insert into documents (id, patient_id, type) select 'd' || n, 'p' || n, 'LAB' from patient
+), entity as (
+  select kind, prefix || n as key, n from patient
+  cross join (values ('appointment', 'a'), ('prescription', 'rx'), ('document', 'd'))
+    k(kind, prefix)
+), version as (
+  insert into sync.outbox (kind, key, version) select kind, key, 1 from entity
+), known as (
+  insert into sync.told (kind, key, uid, state, version)
+  select kind, key, 'u' || n, 'any', -1 from entity
+), claim as (
+  insert into sync.notifications (kind, key, version, what, uid, state)
+  select kind, key, -1, 'new', 'u' || n, 'sent' from entity
+)
+insert into notifications (id, user_id, type, channel, status, metadata)
+select kind || key, 'id' || n, 'any', 'PUSH', 'SENT', jsonb_build_object('kind', kind, 'id', key)
+from entity
 """
 _CHUNKED: LiteralString = """
 with document as (
@@ -158,6 +191,44 @@ def relay(sql: Sql, count: int) -> None:
     rows = [{name: row[name] for name in ("kind", "key", "version")} for row in claimed]
     settled = sql.execute("select sync.settle_outbox(%s, %s) as n", [token, Jsonb(rows)])
     assert settled.fetchall() == [{"n": count}]
+
+
+def test_news_is_claimed_and_withdrawn_without_a_scan_of_what_others_were_told(sql: Sql) -> None:
+    tell(sql, 1, 20)
+    sql.execute("analyze")
+    for n in range(1, 8):
+        assert claimed(sql, n) == {"d": (1, 0), "rx": (1, 0), "a": (1, 0)}
+        assert claimed(sql, n + 7, gone=True) == {"d": (0, 1), "rx": (0, 1), "a": (0, 0)}
+    tell(sql, 21, 2000)
+    with scanning(sql) as found:
+        claimed(sql, 15)
+        claimed(sql, 16, gone=True)
+    assert not found
+
+
+def tell(sql: Sql, first: int, last: int) -> None:
+    with sql.transaction():
+        sql.execute("set local session_replication_role = replica")
+        sql.execute(_TOLD, {"first": first, "last": last})
+
+
+def claimed(sql: Sql, patient: int, *, gone: bool = False) -> dict[str, tuple[int, int]]:
+    """Claim what is news of a patient; return how much of it is to be told and is withdrawn."""
+    counts: dict[str, tuple[int, int]] = {}
+    for kind, table, prefix in (
+        ("document", "documents", "d"),
+        ("prescription", "prescriptions", "rx"),
+        ("appointment", "appointments", "a"),
+    ):
+        key = f"{prefix}{patient}"
+        if gone:
+            with sql.transaction():
+                sql.execute("set local session_replication_role = replica")
+                sql.execute(SQL("delete from {} where id = %s").format(Identifier(table)), [key])
+        row = sql.execute("select sync.claim_news(%s, %s, 'trace', 60) as telling", [kind, [key]])
+        telling = row.fetchall()[0]["telling"]
+        counts[prefix] = len(telling["claims"]), len(telling["withdrawn"])
+    return counts
 
 
 def test_chunks_are_read_and_swapped_without_a_scan_of_all_the_others(supabase_sql: Sql) -> None:
