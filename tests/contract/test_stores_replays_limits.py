@@ -97,6 +97,25 @@ def test_of_an_erased_patient_nothing_is_sent_again(at_core: CoreWorld) -> None:
     assert overdue(at_core) == ["u2"]
 
 
+@pytest.mark.parametrize(
+    "how", [{}, {"state": "parked", "exhausted": True}, {"state": "gone", "code": "patient_erased"}]
+)
+def test_what_a_step_says_of_an_erased_patient_is_told_by_the_journal_alone(
+    at_core: CoreWorld, how: dict[str, Any]
+) -> None:
+    at_core.put_user("id1", firebase_uid="u1")
+    erasure, _ = at_core.erasures.order("u1", "asha")
+    for _ in range(2):
+        refuse(at_core, "u1", "u2", **how)
+    assert sorted({key for key, *_ in at_core.journal(STEP)}) == sorted([erasure, "u2"])
+    assert [at_core.standing("user", key, STEP) for key in ("u1", erasure)] == [None, None]
+    assert at_core.standing("user", "u2", STEP) is not None
+    at_core.rest_over()
+    at_core.wait(HOUR_S)
+    claimed = at_core.replays.claim(Filter(), STEPS, at_core.replays.now(), 10, "t")
+    assert {ref.key for _, ref in claimed} | set(overdue(at_core)) <= {"u2"}
+
+
 def test_an_erasure_that_stopped_is_sent_again(at_core: CoreWorld) -> None:
     at_core.put_user("id1", firebase_uid="u1")
     key, _ = at_core.erasures.order("u1", "asha")

@@ -47,7 +47,7 @@ class JournalRow:
 
 
 class MemoryCoreLedger(Place):
-    """Records what became of entities, those of erased patients under their alias."""
+    """Records what became of entities; of erased patients' the journal knows, under an alias."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -66,12 +66,13 @@ class MemoryCoreLedger(Place):
     def record(self, step: str, traceparent: str, outcomes: Iterable[Outcome]) -> None:
         """Write outcomes to ledger, conflicts and journal: `sync.record`."""
         trace = traceparent[3:35] or None
-        for outcome in map(self._aliased, outcomes):
+        for given in outcomes:
+            outcome = self._aliased(given)
             ref = outcome.ref
             entity, how = (ref.kind, ref.key), (ref.version, outcome.state, outcome.code)
             self.journal_rows.append(JournalRow(*entity, step, *how, trace, self.clock()))
             self.awaited.follow(*entity, step, outcome.state)
-            if self._record_state(step, outcome):
+            if outcome is given and self._record_state(step, outcome):
                 self._record_conflicts(step, outcome)
 
     def note_announced(self, step: str, traceparent: str, refs: Iterable[Ref]) -> None:

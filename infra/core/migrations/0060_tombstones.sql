@@ -158,8 +158,9 @@ begin
   return reopened;
 end $$;
 
--- Whoever writes to the ledger writes of a buried entity under its alias. A finding or a conflict of
--- it is nothing that a person should look at.
+-- Whoever writes to the journal writes of a buried entity under its alias. A finding or a conflict of
+-- it is nothing that a person should look at, and how it stands in a step is nothing to go on with:
+-- what is refused or parked in the ledger is sent to its step again, whatever its key.
 create function sync.alias_buried() returns trigger
 language plpgsql security definer set search_path = '' as $$
 declare
@@ -170,8 +171,6 @@ begin
   end if;
   return new;
 end $$;
-create trigger alias_buried before insert on sync.ledger
-  for each row execute function sync.alias_buried();
 create trigger alias_buried before insert on sync.journal
   for each row execute function sync.alias_buried();
 
@@ -183,6 +182,8 @@ begin
   end if;
   return new;
 end $$;
+create trigger pass_over_buried before insert on sync.ledger
+  for each row execute function sync.pass_over_buried();
 create trigger pass_over_buried before insert on sync.findings
   for each row execute function sync.pass_over_buried();
 create trigger pass_over_buried before insert on sync.conflicts
