@@ -90,6 +90,23 @@ def test_hiding_is_the_first_effect_of_a_revocation_or_deletion(
     assert to.files.files == {}
 
 
+def test_to_copy_remove_and_give_up_in_one_batch_core_is_used_twice(
+    to: MemoryClients, send: Send
+) -> None:
+    for key in ("rx2", "rx3", "rx4"):
+        prescribe(to, key)
+    send("prescription-changed", *[ref(to, key) for key in ("rx2", "rx3")])
+    prescribe(to, "rx2", summary=SUMMARY | {"revoked": True})
+    to.memory_core.delete_prescription("rx3")
+    prescribe(to, "rx4", summary="no object")
+    used: list[str] = []
+    to.memory_core.hook = lambda moment, name: used.append(name) if moment == "before" else None
+    step_once(to, "rx1", "rx2", "rx3", "rx4")
+    assert used == ["core_tombstones.buried", "core_pdf_copies.open", "core_pdf_copies.settle"]
+    assert to.files.files == {PATH: PDF}
+    assert standing(to, key="rx4").error_code == "prescription_summary_unreadable"
+
+
 def test_an_index_under_way_leaves_nothing_of_what_is_revoked_meanwhile(
     to: MemoryClients, send: Send
 ) -> None:

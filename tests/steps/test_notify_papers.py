@@ -183,6 +183,42 @@ def test_a_patient_without_sign_in_is_not_told(to: MemoryClients, send: Send) ->
     assert (row.state, row.error_code) == ("gone", "patient_without_sign_in")
 
 
+def test_whatever_there_is_to_tell_and_to_withdraw_core_is_used_twice(
+    to: MemoryClients, send: Send
+) -> None:
+    to.memory_core.put_user("id2", firebase_uid="canary-1")
+    to.memory_core.put_user("id3")
+    for number in (2, 3):
+        to.memory_core.put_patient(f"id{number}", f"p{number}")
+    refs = [prescribe(to), Ref("prescription", "rx-unknown", 1)]
+    for key, user, columns in (
+        ("rx2", "id1", {"summary": {"revoked": True}}),
+        ("rx3", "id1", {"summary": "no object"}),
+        ("rx4", "id2", {}),
+        ("rx5", "id3", {}),
+    ):
+        to.memory_core.put_prescription(key, user, **columns)
+        refs.append(Ref("prescription", key))
+    used: list[str] = []
+    to.memory_core.hook = lambda moment, name: used.append(name) if moment == "before" else None
+    send("prescription-indexed", *refs)
+    assert used == [
+        "core_tombstones.buried",  # travels with the claim
+        "core_notifications.claim",
+        "core_notifications.settle",
+    ]
+    rows = to.memory_core.ledger_rows.items()
+    states = {at[1]: (row.state, row.error_code) for at, row in rows}
+    assert states == {
+        "rx1": ("done", None),
+        "rx2": ("done", "no_news"),
+        "rx3": ("parked", "prescription_summary_unreadable"),
+        "rx4": ("done", "canary"),
+        "rx5": ("gone", "patient_without_sign_in"),
+        "rx-unknown": ("gone", "source_gone"),
+    }
+
+
 def test_the_canary_passes_through_and_is_told_nothing(to: MemoryClients, send: Send) -> None:
     to.memory_core.put_user("id2", firebase_uid="canary-1")
     to.memory_core.put_patient("id2", "p2")
