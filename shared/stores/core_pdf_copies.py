@@ -94,7 +94,10 @@ with given as (
          case when m.key is null then b.version when not m.still then m.version end as newest
   from jsonb_array_elements(%(outcomes)s) o(body)
   left join moved m on m.key = o.body ->> 'key'
-  left join sync.outbox b on b.kind = o.body ->> 'kind' and b.key = o.body ->> 'key'
+  left join lateral (
+    select b.version from sync.outbox b
+    where b.kind = o.body ->> 'kind' and b.key = o.body ->> 'key' offset 0
+  ) b on true
 ), recorded as (
   select sync.record(%(step)s, %(trace)s, %(revision)s,
                      coalesce((select jsonb_agg(body) from outcome), '[]')) as n

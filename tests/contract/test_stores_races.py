@@ -15,7 +15,7 @@ from psycopg.conninfo import make_conninfo
 
 from shared.errors import ContendedError
 from shared.events import Ref
-from shared.models import Chunk, Document, StoredDocument
+from shared.models import Chunk, Document, StoredDocument, Telling
 from shared.outcomes import Outcome
 from shared.runner import Batch
 from shared.stores.core import CoreDatabase
@@ -194,6 +194,30 @@ def test_of_racing_messages_about_one_piece_of_news_one_gets_to_tell_it(
         world.put_appointment("a1", "someone", start=datetime(2126, 5, day, 10, tzinfo=UTC))
         assert sorted(together(claim, 1, 2, 3)) == [0, 0, 1]
     assert len(world.claims("a1")) == 14
+
+
+def test_what_is_deleted_while_a_message_waits_for_its_turn_is_not_claimed_but_withdrawn(
+    world: PostgresCoreWorld, core_dsn: str, sql: Sql
+) -> None:
+    def claim(trace: int = 1) -> Telling:
+        ref = Ref("prescription", "rx1")
+        message = Batch("notify_prescription", (ref,), f"00-{trace:032x}-{trace:016x}-01")
+        return world.notifications.claim(message, "prescription")
+
+    new = datetime.now(UTC).isoformat()
+    world.put_prescription("rx1", "someone", summary={"notes": "first"}, created_at=new)
+    assert [told.what for told in claim().claims] == ["new"]
+    world.put_prescription("rx1", "someone", summary={"notes": "second"})
+    with psycopg.connect(core_dsn) as other, ThreadPoolExecutor(1) as threads:
+        other.execute("select pg_advisory_xact_lock(hashtextextended('told/prescription/rx1', 0))")
+        waiting = threads.submit(claim)
+        while not sql.execute("select from pg_locks where not granted").fetchall():
+            assert not waiting.done()
+        world.delete_prescription("rx1")
+        other.rollback()
+        found = waiting.result(timeout=10)
+    assert (found.versions, found.claims) == ({}, [])
+    assert [told.what for told in found.withdrawn] == ["new"]
 
 
 def test_racing_mirrors_of_one_prescription_end_with_the_newest(supabase: Supabase) -> None:
