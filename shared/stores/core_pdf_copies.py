@@ -25,7 +25,7 @@ with source as (
          not s.revoked and u.firebase_uid is not null and r.pdf_url ~ '\\S' as copied,
          u.firebase_uid like '%%/%%' or u.firebase_uid in ('', '.', '..') as homeless
   from prescriptions r
-  cross join lateral (select sync.is_revoked(to_jsonb(r)) as revoked) s
+  cross join lateral (select sync.is_revoked(to_jsonb(r)) as revoked offset 0) s
   join appointments a on a.id = r.appointment_id
   join patients p on p.id = a.patient_id
   join users u on u.id = p.user_id

@@ -41,7 +41,7 @@ end $$;
 -- upload which its row was written from.
 --
 -- Prisma's timestamp(3) columns hold UTC without saying so. Plans are kept, so rows are looked up by key
--- (docs/decisions/0180).
+-- (docs/decisions/0180); and whether one is revoked is asked once, not wherever it is used.
 create function sync.news(p_kind text, p_keys text[]) returns table (
   key text, version bigint, uid text, state text, first text, later text, appointment_id text, holds boolean
 ) language plpgsql stable set search_path = '' set timezone = 'UTC' set enable_seqscan = off as $$
@@ -70,7 +70,7 @@ begin
            r.appointment_id, s.revoked is not true
     from unnest(p_keys) k(id)
     cross join lateral (select * from public.prescriptions r where r.id = k.id offset 0) r
-    cross join lateral (select sync.is_revoked(to_jsonb(r)) as revoked) s
+    cross join lateral (select sync.is_revoked(to_jsonb(r)) as revoked offset 0) s
     cross join lateral (
       select * from public.appointments a where a.id = r.appointment_id offset 0
     ) a
