@@ -52,7 +52,10 @@ def prescription_document_id(namespace: UUID, prescription: str) -> str:
 
 
 def folder(bucket: str, uid: str) -> str | None:
-    """Return a patient's folder in Storage, bucket/<uid>/; None for a uid that cannot have one."""
+    """
+    Return a patient's folder in Storage, bucket/<uid>/; None for a uid that cannot have one. The
+    same in SQL: shared/stores/core_pdf_copies.py.
+    """
     return None if "/" in uid or uid in {"", ".", ".."} else f"{bucket}/{uid}/"
 
 

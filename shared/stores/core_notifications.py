@@ -67,7 +67,7 @@ class CoreNotifications:
         Take note of how a batch's entities stand and withdraw what holds no more; return what is
         still to be told. The lock makes two messages for one entity take turns.
         """
-        keys = [ref.key for ref in batch.refs]
+        keys = sorted({ref.key for ref in batch.refs})
         rows = self._core.write(
             _CLAIM,
             {"kind": kind, "keys": keys, "holder": batch.traceparent[3:35], "lease_s": _LEASE_S},

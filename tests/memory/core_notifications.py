@@ -28,7 +28,7 @@ class MemoryCoreNotifications:
     def claim(self, batch: Batch, kind: str) -> Telling:
         """Take note of how a batch's entities stand; return what is still to be told of them."""
         with self._core.effect("core_notifications.claim"):
-            keys = sorted(ref.key for ref in batch.refs)
+            keys = sorted({ref.key for ref in batch.refs})
             read = {key: news_of(self._core, kind, key) for key in keys}
             standing = {key: news for key, news in read.items() if news}
             untold = {key: why for key, news in standing.items() if (why := _why_untold(news))}
