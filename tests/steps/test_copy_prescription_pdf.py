@@ -7,6 +7,7 @@ import pytest
 from shared.errors import TransientError
 from tests.memory.clients import MemoryClients
 from tests.memory.files import BUCKET
+from tests.memory.place import no_hook
 from tests.steps.conftest import Send
 from tests.steps.prescribed_pdf import (
     PATH,
@@ -215,6 +216,26 @@ def test_a_change_while_copying_is_copied_too(to: MemoryClients, send: Send) -> 
     to.files.hook = change
     send("prescription-changed", ref(to))
     assert to.files.files == {PATH: b"%PDF-1.4 second"}
+
+
+def test_an_old_pdf_that_is_uploaded_last_is_replaced_by_the_new_one(
+    to: MemoryClients, send: Send
+) -> None:
+    """One step has the old file in hand while another copies the new one to its end."""
+    other = f"s3://{BUCKET}/second.pdf"
+    to.pdfs.pdfs[other] = b"%PDF-1.4 second"
+
+    def overtake(moment: str, name: str) -> None:
+        if (moment, name) == ("before", "storage.upload"):
+            to.files.hook = no_hook
+            prescribe(to, pdf_url=other)
+            send("prescription-changed", ref(to))
+            assert to.files.files == {PATH: b"%PDF-1.4 second"}
+
+    to.files.hook = overtake
+    send("prescription-changed", ref(to))
+    assert to.files.files == {PATH: b"%PDF-1.4 second"}
+    assert to.pdfs.opened == [URL, other, other]
 
 
 def test_an_older_event_after_a_newer_one_changes_nothing(to: MemoryClients, send: Send) -> None:
