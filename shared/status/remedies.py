@@ -87,6 +87,7 @@ EXACT = {
     + _REPLAY,
     "patient_id_is_contact": _SOURCE + "patient_id is an e-mail or a phone, not a Firebase uid.",
     "prescription_summary_unreadable": _SOURCE + "The prescription's summary_json is no object.",
+    "patient_without_sign_in": "Nothing: the patient has no account. A sign-up announces all anew.",
     "patient_erased": "Nothing: the patient was erased, and nothing of theirs comes back.",
     "dead_letters_unreachable": "Pub/Sub did not answer, or certify_erasure may not read"
     " `dead-letter-kept`: see its roles. " + _WAIT,
