@@ -7,8 +7,9 @@ statements, settings only inside a transaction.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import chain
 from typing import TYPE_CHECKING, Any, LiteralString
 
 from psycopg import DataError, Error
@@ -92,6 +93,25 @@ class CoreDatabase:
         What a pipeline holds up to its end is one transaction to PostgreSQL, with no begin and
         commit: those, and psycopg's `transaction`, would wait for four answers more.
         """
+        return self.write_each(statement, [parameters], lock=lock)
+
+    def write_each(
+        self,
+        statement: LiteralString,
+        parts: Iterable[Mapping[str, Any]],
+        *,
+        lock: Sequence[str] = (),
+    ) -> list[Row]:
+        """
+        Run a statement for each part of its parameters, as `write` does, in the same round trip.
+
+        Core works on one part while the next is made, where `parts` is a generator. Should that
+        raise, the parts before it are committed: each must be whole by itself.
+        """
+        waiting = iter(parts)
+        first = next(waiting, None)  # made before a connection is taken
+        if first is None:
+            return []
         refs = tombstones.unasked()
         with translated(statement), self._pool.connection() as connection:
             with _refused(refs), connection.pipeline():
@@ -100,8 +120,8 @@ class CoreDatabase:
                     connection.execute(_LOCK, {"keys": sorted(set(lock))})
                 if refs:
                     connection.execute(_REFUSE, asked(refs))
-                cursor = connection.execute(statement, parameters)
-            return cursor.fetchall()
+                cursors = [connection.execute(statement, part) for part in chain([first], waiting)]
+            return [row for cursor in cursors for row in cursor.fetchall()]
 
     def close(self) -> None:
         """Close the pool's connections."""
