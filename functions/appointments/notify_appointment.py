@@ -19,7 +19,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
 
 from shared import settings
-from shared.models import Appointment, News
+from shared.models.appointments import Appointment
+from shared.models.notices import News
 from shared.notices.notifying import Inboxes, Messaging, Notifications, notify
 from shared.outcomes import Outcome, Outcomes, gone
 from shared.runtime import core_first, step

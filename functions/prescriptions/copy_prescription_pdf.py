@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from shared import ids, settings
 from shared.events import Ref
-from shared.models import PdfCopy, Prescription
+from shared.models.prescriptions import PdfCopy, Prescription
 from shared.outcomes import Outcome, Outcomes
 from shared.papers.pdf_copying import Files, Result, Sources, Work, bring_up_to_date
 from shared.recheck import Ledger, until_still

@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
 
 from shared import settings
-from shared.models import Paper
+from shared.models.notices import Paper
 from shared.notices.notifying import Inboxes, Messaging, Notifications, notify
 from shared.notices.paper_news import news_of, untold, withdrawn
 from shared.outcomes import Outcomes

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Protocol
 from shared import ids
 from shared.errors import PermanentError, TransientError
 from shared.events import Ref
-from shared.models import Claim, News
+from shared.models.notices import Claim, News
 from shared.notices.push import Push, Receipt, fingerprint
 from shared.outcomes import Outcome, Outcomes, done, failed
 from shared.repair.canary import is_canary

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from shared.events import Ref
-from shared.models import News, Paper
+from shared.models.notices import News, Paper
 from shared.outcomes import Outcome, gone
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 from shared import ids
 from shared.errors import PermanentError, SyncError, TransientError
 from shared.events import Ref
-from shared.models import PdfCopy, Prescription
+from shared.models.prescriptions import PdfCopy, Prescription
 from shared.outcomes import Outcome, done, failed
 from shared.papers.pdf_stream import PdfMissingError, PdfStream
 

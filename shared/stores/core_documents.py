@@ -11,7 +11,7 @@ from psycopg.types.json import Jsonb
 
 from shared.events import Ref
 from shared.medications import Medication
-from shared.models import StoredDocument
+from shared.models.documents import StoredDocument
 from shared.outcomes import Outcome
 from shared.stores.ledger import context
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from shared.models import Paper
+from shared.models.notices import Paper
 from shared.papers.revocation import is_revoked, summary_of
 from shared.stores.core_appointments import in_utc
 

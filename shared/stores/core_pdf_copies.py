@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg.types.json import Jsonb
 
-from shared.models import PdfCopy
+from shared.models.prescriptions import PdfCopy
 
 if TYPE_CHECKING:
     from shared.stores.core import CoreDatabase, Row

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from shared.models import Prescription
+from shared.models.prescriptions import Prescription
 from shared.papers.revocation import is_revoked, summary_of
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ import psycopg
 from psycopg.types.json import Jsonb
 
 from shared.events import Ref
-from shared.models import Document
+from shared.models.documents import Document
 from shared.papers.document_reading import store_form
 from shared.stores.core import CoreDatabase
 from shared.stores.core_documents import CoreDocuments

@@ -6,7 +6,10 @@ import pytest
 
 from shared.erasure.tombstones import BuriedError
 from shared.events import Ref
-from shared.models import News, PdfCopy, Profile, Receipt
+from shared.models.erasures import Receipt
+from shared.models.notices import News
+from shared.models.prescriptions import PdfCopy
+from shared.models.profiles import Profile
 from shared.outcomes import Outcome
 from tests.contract.memory_core_world import batch
 from tests.contract.postgres_core_world import CoreWorld

@@ -13,7 +13,7 @@ from functions.appointments import notify_appointment
 from infra import migrate
 from shared.errors import PermanentError
 from shared.events import Ref
-from shared.models import Claim, News
+from shared.models.notices import Claim, News
 from shared.notices import paper_news
 from shared.notices.notifying import Delivery
 from shared.outcomes import Outcome

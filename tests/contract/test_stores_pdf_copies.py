@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from shared.models import PdfCopy
+from shared.models.prescriptions import PdfCopy
 from tests.contract.postgres_core_world import CoreWorld
 
 URL = "s3://prescriptions/rx1.pdf"

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from shared.models import Appointment, Paper
+from shared.models.appointments import Appointment
+from shared.models.notices import Paper
 from shared.papers.revocation import is_revoked, summary_of
 from tests.memory.core import MemoryCore
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from shared.events import Ref
 from shared.medications import Medication
-from shared.models import StoredDocument
+from shared.models.documents import StoredDocument
 from shared.outcomes import Outcome
 from shared.stores.core_documents import utc
 from tests.memory.core import MemoryCore, Row, medication_said

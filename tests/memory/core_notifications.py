@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from shared.models import Claim, News
+from shared.models.notices import Claim, News
 from shared.outcomes import Outcome
 from tests.memory.core import MemoryCore, Row
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from shared.models import PdfCopy
+from shared.models.prescriptions import PdfCopy
 from tests.memory.core import MemoryCore
 
 
