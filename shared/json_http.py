@@ -26,6 +26,7 @@ from shared.errors import TransientError
 
 if TYPE_CHECKING:
     from urllib3.response import HTTPResponse
+    from urllib3.util import Timeout
 
 _KEPT = 20  # connections of one client that may lie idle; more threads than any instance has
 # A server may close an idle connection while a request is on its way to it, and an instance that
@@ -73,7 +74,7 @@ class JsonHttp:
             "Accept-Encoding": _ENCODINGS,
             **headers,
         }
-        self._pool = _pool(url, timeout_s)
+        self._pool = connections(url, timeout_s)
 
     def send(
         self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None
@@ -129,15 +130,16 @@ class _Secure(HTTPSConnection, _Plain):
     """The same over TLS."""
 
 
-def _pool(url: str, timeout_s: float) -> HTTPConnectionPool:
+def connections(url: str, timeout: float | Timeout) -> HTTPConnectionPool:
+    """Return connections to one server, which are kept while they are used."""
     parts = urlsplit(url)
     host, port = parts.hostname or "", parts.port
     if parts.scheme == "http":
-        pool = HTTPConnectionPool(host, port, timeout=timeout_s, maxsize=_KEPT)
+        pool = HTTPConnectionPool(host, port, timeout=timeout, maxsize=_KEPT)
         pool.ConnectionCls = cast("Any", _Plain)
         return pool
     # One context for all connections: making one takes 17 ms.
     context = ssl.create_default_context(cafile=certifi.where())
-    secure = HTTPSConnectionPool(host, port, timeout=timeout_s, maxsize=_KEPT, ssl_context=context)
+    secure = HTTPSConnectionPool(host, port, timeout=timeout, maxsize=_KEPT, ssl_context=context)
     secure.ConnectionCls = cast("Any", _Secure)
     return secure

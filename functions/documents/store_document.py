@@ -13,13 +13,13 @@ Gives up:   the document can never be stored (type, owner or structured_json unr
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from shared import settings
 from shared.errors import PermanentError
 from shared.events import Ref
-from shared.models import Document, StoredDocument
+from shared.models.documents import Document, StoredDocument
 from shared.outcomes import Outcome, Outcomes, failed, gone
 from shared.papers.document_files import Files, Removals, delete_files
 from shared.papers.document_reading import store_form
@@ -43,7 +43,7 @@ class Uploads(Removals, Protocol):
 class Documents(Protocol):
     """Core documents."""
 
-    def store(self, batch: Batch, documents: Sequence[StoredDocument]) -> list[Outcome]: ...
+    def store(self, batch: Batch, documents: Iterable[StoredDocument]) -> list[Outcome]: ...
 
     def remove(self, batch: Batch, refs: Sequence[Ref]) -> list[Outcome]: ...
 
@@ -53,18 +53,22 @@ def store_documents(
 ) -> Outcomes:
     """Store the documents of a batch: one read of Supabase and one write of core."""
     found = uploads.read([ref.key for ref in batch.refs])
-    ready: list[StoredDocument] = []
     unreadable: list[Outcome] = []
-    for ref in batch.refs:
-        if ref.key in found:
-            try:
-                ready.append(store_form(found[ref.key], namespace))
-            except PermanentError as error:
-                unreadable.append(failed(Ref(ref.kind, ref.key, found[ref.key].version), error))
-    stored = documents.store(batch, ready) if ready else []
+    stored = documents.store(batch, _readable(found.values(), namespace, unreadable))
     missing = [ref for ref in batch.refs if ref.key not in found]
     removed = _remove(batch, missing, uploads, documents, files) if missing else Outcomes()
     return Outcomes([*stored, *removed.recorded], [*unreadable, *removed.unrecorded])
+
+
+def _readable(
+    uploads: Iterable[Document], namespace: UUID, unreadable: list[Outcome]
+) -> Iterator[StoredDocument]:
+    """Yield what can be stored, read as the store takes it; keep the outcomes of the others."""
+    for upload in uploads:
+        try:
+            yield store_form(upload, namespace)
+        except PermanentError as error:
+            unreadable.append(failed(Ref("document", upload.id, upload.version), error))
 
 
 def _remove(

@@ -22,7 +22,8 @@ from shared import catalog, ids, settings
 from shared.erasure import sealing
 from shared.erasure.erasing import Erasures, each
 from shared.errors import PermanentError, TransientError
-from shared.models import Account, Erasure, Receipt
+from shared.models.erasures import Erasure, Receipt
+from shared.models.users import Account
 from shared.outcomes import Outcomes
 from shared.runtime import step
 

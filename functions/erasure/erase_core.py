@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Protocol
 
 from shared.erasure.erasing import Erasures, each
-from shared.models import Erasure, Receipt
+from shared.models.erasures import Erasure, Receipt
 from shared.outcomes import Outcomes
 from shared.runtime import step
 

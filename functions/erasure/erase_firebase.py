@@ -16,7 +16,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from shared.erasure.erasing import Erasures, each
-from shared.models import Appointment, Erasure, Receipt
+from shared.models.appointments import Appointment
+from shared.models.erasures import Erasure, Receipt
 from shared.outcomes import Outcomes
 from shared.runtime import step
 

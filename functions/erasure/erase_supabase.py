@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Protocol
 from shared import ids, settings
 from shared.erasure.erasing import Erasures, each
 from shared.events import Ref
-from shared.models import Erasure, Receipt
+from shared.models.erasures import Erasure, Receipt
 from shared.outcomes import Outcomes
 from shared.runtime import step
 

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from shared import ids, settings
 from shared.events import Ref
-from shared.models import PdfCopy, PdfWork
+from shared.models.prescriptions import PdfCopy, PdfWork
 from shared.outcomes import Outcome, Outcomes
 from shared.papers.pdf_copying import Files, Sources, bring_up_to_date
 from shared.recheck import Recorded, until_still_as_recorded

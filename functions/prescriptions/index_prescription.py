@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from shared import ids, settings
 from shared.errors import SyncError, TransientError
 from shared.events import Ref
-from shared.models import Prescription
+from shared.models.prescriptions import Prescription
 from shared.outcomes import Outcome, Outcomes, done, failed, gone
 from shared.runtime import core_first, step
 from shared.search.embedding import Embedder

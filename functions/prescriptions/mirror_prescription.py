@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from shared import ids, settings
 from shared.events import Ref
-from shared.models import Document, Prescription
+from shared.models.documents import Document
+from shared.models.prescriptions import Prescription
 from shared.outcomes import Outcome, Outcomes, done, gone
 from shared.papers.prescription_text import readable
 from shared.recheck import Ledger, until_still

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from shared import ids, settings
 from shared.errors import PermanentError
-from shared.models import DoctorProfile
+from shared.models.profiles import DoctorProfile
 from shared.outcomes import Outcome, Outcomes, failed, unversioned
 from shared.people.doctor_reading import is_profile, read_doctor
 from shared.runtime import core_first, step

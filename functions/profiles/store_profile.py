@@ -18,7 +18,7 @@ from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Protocol
 
 from shared import ids, settings
-from shared.models import Profile
+from shared.models.profiles import Profile
 from shared.outcomes import Outcome, Outcomes, unversioned
 from shared.people.profile_reading import day_of, read_profile
 from shared.runtime import core_first, step

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from shared.errors import PermanentError
 from shared.events import Ref
-from shared.models import Account
+from shared.models.users import Account
 from shared.outcomes import Outcome, Outcomes, done, failed, gone
 from shared.runtime import step
 

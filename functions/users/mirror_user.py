@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from shared import ids, settings
 from shared.errors import ContendedError, PermanentError
 from shared.events import Ref
-from shared.models import AuthUser, CoreUser
+from shared.models.users import AuthUser, CoreUser
 from shared.outcomes import Outcome, Outcomes, failed, gone
 from shared.people.user_mirroring import Difference, compare
 from shared.recheck import Ledger, until_still

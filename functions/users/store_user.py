@@ -15,7 +15,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from shared import ids, settings
-from shared.models import Account
+from shared.models.users import Account
 from shared.outcomes import Outcome, Outcomes, gone
 from shared.runtime import core_first, step
 

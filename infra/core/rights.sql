@@ -73,8 +73,8 @@ grant select on sync.ledger, sync.outbox to
   healbridge_people, healbridge_papers, healbridge_notices, healbridge_repair, healbridge_erasure,
   healbridge_operator;
 
--- No step runs for an erased patient, so every step asks first.
-grant execute on function sync.buried, sync.refuse_buried, sync.reopen_erasures to
+-- Every write begins with open_write. No step runs for an erased patient, so every step asks first.
+grant execute on function sync.open_write, sync.buried, sync.reopen_erasures to
   healbridge_people, healbridge_papers, healbridge_notices, healbridge_relay, healbridge_repair,
   healbridge_erasure, healbridge_operator;
 

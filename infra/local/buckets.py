@@ -32,9 +32,14 @@ def process(name: str, port: int, logs: Path, bucket: str) -> Process:
 
 def connect(url: str) -> Any:
     """Return a client of an endpoint, as an app of the product has one."""
-    from shared.stores.s3 import client
+    import boto3
+    from botocore.config import Config
 
-    return client(url=url, key=KEY, secret=SECRET, region=REGION)
+    return boto3.client(
+        "s3", endpoint_url=url, region_name=REGION,
+        aws_access_key_id=KEY, aws_secret_access_key=SECRET,
+        config=Config(s3={"addressing_style": "path"}, retries={"total_max_attempts": 1}),
+    )  # fmt: skip
 
 
 def make(url: str, bucket: str) -> None:

@@ -16,7 +16,7 @@ from shared import log
 from shared.erasure import sealing
 from shared.errors import PermanentError, RequestError, SyncError
 from shared.events import Ref
-from shared.models import Erasure, Receipt
+from shared.models.erasures import Erasure, Receipt
 from shared.outcomes import Outcome, Outcomes, done, failed
 
 if TYPE_CHECKING:

@@ -110,7 +110,8 @@ def read_entry(entry: object, *, position: int, document_id: str) -> Medication:
 
 def _raw(fields: Fields) -> str | None:
     value = fields.first(*RAW)
-    return fields.cut(storable(value), MAX_RAW) or None if isinstance(value, str) else None
+    text = storable(value) if isinstance(value, str) else ""
+    return fields.cut(text, MAX_RAW) or None if not text.isspace() else None
 
 
 def _name(fields: Fields) -> Said:

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Protocol
 from shared import ids
 from shared.errors import PermanentError, TransientError
 from shared.events import Ref
-from shared.models import Claim, Telling
+from shared.models.notices import Claim, Telling
 from shared.notices.push import Push, Receipt, fingerprint
 from shared.outcomes import Outcome, Outcomes, done, failed, gone
 from shared.stores.inboxes import Note, Recipient

@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlsplit
 
 from shared.errors import TransientError
 from shared.events import Ref
-from shared.models import RemovedFile
+from shared.models.documents import RemovedFile
 from shared.outcomes import Outcome, failed
 
 # .../storage/v1/object/{public,sign,authenticated}/bucket/key, as Storage's own URLs are.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from shared import ids
 from shared.errors import PermanentError
 from shared.medications import Medication, read_medications
-from shared.models import Document, StoredDocument
+from shared.models.documents import Document, StoredDocument
 from shared.papers.document_types import TYPES
 
 if TYPE_CHECKING:

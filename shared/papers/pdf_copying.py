@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from shared.errors import PermanentError, SyncError, TransientError
 from shared.events import Ref
-from shared.models import PdfCopy, PdfWork
+from shared.models.prescriptions import PdfCopy, PdfWork
 from shared.outcomes import Outcome, done, failed
 from shared.papers.pdf_stream import PdfMissingError, PdfStream
 

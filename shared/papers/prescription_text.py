@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, cast
 
-from shared.models import Prescription
+from shared.models.prescriptions import Prescription
 
 
 def readable(prescription: Prescription) -> str:

@@ -16,7 +16,8 @@ from typing import Any, Protocol
 
 from shared.errors import RequestError
 from shared.events import Event, Ref
-from shared.models import Account, AuthUser, OpenConflict
+from shared.models.conflicts import OpenConflict
+from shared.models.users import Account, AuthUser
 from shared.observability import tracing
 from shared.people import contacts
 from shared.runner import Publish

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from shared.errors import PermanentError
-from shared.models import DoctorProfile
+from shared.models.profiles import DoctorProfile
 from shared.people.profile_reading import FIRST_NAME, LAST_NAME, NAME, given, names, text
 
 SPECIALTIES = ("specialties", "specialty", "speciality", "specialization", "specializations")

@@ -14,7 +14,7 @@ from datetime import date, datetime, timedelta
 from typing import Any, cast
 
 from shared.medications.text import one_line
-from shared.models import Profile
+from shared.models.profiles import Profile
 from shared.people import contacts
 from shared.people.date_of_birth import read_date_of_birth
 

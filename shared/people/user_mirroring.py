@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from shared.events import Ref
-from shared.models import AuthUser, CoreUser
+from shared.models.users import AuthUser, CoreUser
 from shared.outcomes import Conflict, Outcome, done
 from shared.people import contacts
 

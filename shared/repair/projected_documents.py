@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 from typing import Any, Protocol
 
 from shared.errors import PermanentError
-from shared.models import Profile
+from shared.models.profiles import Profile
 from shared.people import doctor_reading, profile_reading
 from shared.repair.projections import Row, canonical_row
 from shared.stores.firestore import Snapshot, path

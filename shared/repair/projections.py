@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from shared import ids
-from shared.models import Account, Document
+from shared.models.documents import Document
+from shared.models.users import Account
 
 if TYPE_CHECKING:
     from uuid import UUID

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from shared import ids
 from shared.errors import SyncError, TransientError
-from shared.models import Chunk
+from shared.models.documents import Chunk
 from shared.search.chunking import chunk_text, content_hash
 from shared.search.embedding import embed_all
 from shared.search.foreign_chunks import cover

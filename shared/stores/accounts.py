@@ -10,7 +10,7 @@ from firebase_admin import auth, exceptions
 
 from shared import firebase_app
 from shared.errors import PermanentError, TransientError
-from shared.models import Account
+from shared.models.users import Account
 from shared.observability import tracing
 from shared.people import contacts
 

@@ -7,8 +7,9 @@ statements, settings only inside a transaction.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import chain
 from typing import TYPE_CHECKING, Any, LiteralString
 
 from psycopg import DataError, Error
@@ -34,13 +35,8 @@ if TYPE_CHECKING:
 
 Row = dict[str, Any]
 
-_LOCK = "select pg_advisory_xact_lock(hashtextextended(key, 0)) from unnest(%(keys)s::text[]) key"
 BURIED = "select kind, key from sync.buried(%(refs)s)"
-_REFUSE = "select sync.refuse_buried(%(refs)s)"
-_MARK = """
-select set_config('sync.origin', 'sync', true), set_config('statement_timeout', '30s', true),
-       set_config('sync.traceparent', %(trace)s, true)
-"""
+_OPEN = "select sync.open_write(%(trace)s, %(keys)s::text[], %(refs)s)"
 
 
 class CoreDatabase:
@@ -92,16 +88,32 @@ class CoreDatabase:
         What a pipeline holds up to its end is one transaction to PostgreSQL, with no begin and
         commit: those, and psycopg's `transaction`, would wait for four answers more.
         """
+        return self.write_each(statement, [parameters], lock=lock)
+
+    def write_each(
+        self,
+        statement: LiteralString,
+        parts: Iterable[Mapping[str, Any]],
+        *,
+        lock: Sequence[str] = (),
+    ) -> list[Row]:
+        """
+        Run a statement for each part of its parameters, as `write` does, in the same round trip.
+
+        Core works on one part while the next is made, where `parts` is a generator. Should that
+        raise, the parts before it are committed: each must be whole by itself.
+        """
+        waiting = iter(parts)
+        first = next(waiting, None)  # made before a connection is taken
+        if first is None:
+            return []
         refs = tombstones.unasked()
         with translated(statement), self._pool.connection() as connection:
             with _refused(refs), connection.pipeline():
-                connection.execute(_MARK, {"trace": tracing.here()})
-                if lock:
-                    connection.execute(_LOCK, {"keys": sorted(set(lock))})
-                if refs:
-                    connection.execute(_REFUSE, asked(refs))
-                cursor = connection.execute(statement, parameters)
-            return cursor.fetchall()
+                locks, along = sorted(set(lock)), asked(refs) if refs else {"refs": None}
+                connection.execute(_OPEN, {"trace": tracing.here(), "keys": locks, **along})
+                cursors = [connection.execute(statement, part) for part in chain([first], waiting)]
+            return [row for cursor in cursors for row in cursor.fetchall()]
 
     def close(self) -> None:
         """Close the pool's connections."""
@@ -149,12 +161,13 @@ def _translate(error: Error) -> SyncError:
             return PermanentError("core_rejected_value")
         return TransientError("core_unreachable")
     code = f"core_{state.lower()}"
-    if state in {"40001", "40P01", "23505", "55P03"}:
+    if state in {"40001", "40P01", "23505"}:
         return ContendedError(code)
     if state == "23503":
         return TransientError("core_parent_missing")
     if state == ERASED or state[:2] in {"22", "23"}:
         return PermanentError("patient_erased" if state == ERASED else code)
-    # 08, 53, 57: the server is away or full; 28, 3D, 42: our rights, schema or SQL are wrong.
+    # 08, 53, 57: the server is away or full; 55P03: a lock was held for thirty seconds by others;
+    # 28, 3D, 42: our rights, schema or SQL are wrong.
     # Neither is the entity's fault, so nothing may be acknowledged.
     return TransientError(code)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from shared.models import Appointment
+from shared.models.appointments import Appointment
 
 if TYPE_CHECKING:
     from shared.stores.core import CoreDatabase, Row

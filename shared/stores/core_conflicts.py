@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from shared import settings
 from shared.events import Ref
-from shared.models import OpenConflict
+from shared.models.conflicts import OpenConflict
 
 if TYPE_CHECKING:
     from shared.stores.core import CoreDatabase, Row

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from psycopg.types.json import Jsonb
 
 from shared.events import Ref
-from shared.models import DoctorProfile
+from shared.models.profiles import DoctorProfile
 from shared.outcomes import Conflict, Outcome
 from shared.stores.ledger import context
 

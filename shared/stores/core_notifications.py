@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg.types.json import Jsonb
 
-from shared.models import Claim, Telling
+from shared.models.notices import Claim, Telling
 from shared.outcomes import Outcome
 from shared.stores.ledger import parameters
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg.types.json import Jsonb
 
-from shared.models import PdfCopy, PdfWork
+from shared.models.prescriptions import PdfCopy, PdfWork
 from shared.outcomes import Outcome
 from shared.stores.ledger import parameters
 

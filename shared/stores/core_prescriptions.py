@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from shared.errors import PermanentError
-from shared.models import Prescription
+from shared.models.prescriptions import Prescription
 from shared.papers.prescription_summary import summary_of
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from psycopg.types.json import Jsonb
 
 from shared.events import Ref
-from shared.models import Profile
+from shared.models.profiles import Profile
 from shared.outcomes import Outcome
 from shared.stores.ledger import context
 

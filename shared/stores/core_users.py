@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from psycopg.types.json import Jsonb
 
 from shared.events import Ref
-from shared.models import Account, CoreUser
+from shared.models.users import Account, CoreUser
 from shared.outcomes import Conflict, Outcome
 from shared.people import contacts
 from shared.stores.ledger import context

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from shared import settings
 from shared.papers.pdf_stream import PdfMissingError, PdfStream
 from shared.papers.pdf_urls import S3Place, locate
-from shared.stores.s3 import ObjectMissingError, ObjectUnchangedError, client, ours, translated
+from shared.stores.s3 import S3, ObjectMissingError, ObjectUnchangedError, reading
 
 if TYPE_CHECKING:
     from collections.abc import Generator
+
+    from urllib3.response import BaseHTTPResponse
 
     from shared.stores.web_pdfs import WebPdfs
 
@@ -25,7 +27,7 @@ class PdfSources:
     """Opens PDFs. Each client is made when the first URL needs it."""
 
     def __init__(self, web: WebPdfs | None = None) -> None:
-        self._clients: dict[str, Any] = {}
+        self._regions: dict[str, S3] = {}
         self._web = web
 
     def open(self, url: str, etag: str | None) -> AbstractContextManager[PdfStream | None]:
@@ -48,49 +50,47 @@ class PdfSources:
 
     @contextmanager
     def _from_s3(self, place: S3Place, etag: str | None) -> Generator[PdfStream | None]:
-        wanted = {"Bucket": place.bucket, "Key": place.key}
-        if etag:
-            wanted["IfNoneMatch"] = etag
+        path, s3 = f"{place.bucket}/{place.key}", self._at(place.region)
+        headers = {"If-None-Match": etag} if etag else {}
         try:
-            with translated("aws", "GetObject"):
-                answer = self._client(place.region).get_object(**wanted)
+            answer = s3.send("GetObject", "GET", path, headers=headers, stream=True)
         except ObjectMissingError:
             raise PdfMissingError from None
         except ObjectUnchangedError:
             yield None
             return
-        try:
+        with answer:
             yield PdfStream(
-                _translated(answer["Body"].iter_chunks(_READ)),
-                etag=answer["ETag"],
-                size=answer["ContentLength"],
-                md5=_md5(answer),
+                _chunks(answer),
+                etag=s3.header(answer, "ETag"),
+                size=int(s3.header(answer, "Content-Length")),
+                md5=_md5(answer.headers),
             )
-        finally:
-            answer["Body"].close()
 
-    def _client(self, region: str | None) -> Any:
+    def _at(self, region: str | None) -> S3:
         region = region or settings.required("AWS_REGION")
-        if region not in self._clients:
-            self._clients[region] = client(
+        if region not in self._regions:
+            self._regions[region] = S3(
+                "aws",
                 url=settings.optional("AWS_S3_URL", "") or None,
                 key=settings.required("AWS_ACCESS_KEY_ID"),
                 secret=settings.required("AWS_SECRET_ACCESS_KEY"),
                 region=region,
             )
-        return self._clients[region]
+        return self._regions[region]
 
 
-def _translated(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    with ours("aws"):
-        yield from chunks
+def _chunks(answer: BaseHTTPResponse) -> Iterator[bytes]:
+    with reading("aws"):
+        yield from answer.stream(_READ, decode_content=False)
 
 
-def _md5(answer: Any) -> str | None:
+def _md5(headers: Mapping[str, str]) -> str | None:
     """
     Return the MD5 that a tag is, for an object that was put in one piece: not for multipart uploads
     (a dash in the tag) nor where a key of KMS or the customer encrypts it.
     """
-    tag = answer["ETag"].strip('"')
-    by_key = answer.get("SSECustomerAlgorithm") or "kms" in answer.get("ServerSideEncryption", "")
+    tag = headers["ETag"].strip('"')
+    kms = "kms" in headers.get("x-amz-server-side-encryption", "")
+    by_key = kms or "x-amz-server-side-encryption-customer-algorithm" in headers
     return tag if _MD5.fullmatch(tag) and not by_key else None

@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
-from shared.models import Appointment
+from shared.models.appointments import Appointment
 from shared.stores.firestore import MAX_WRITES, Snapshot, Write, path
 
 if TYPE_CHECKING:

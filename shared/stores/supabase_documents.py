@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from shared.models import Chunk, Document, RemovedFile
+from shared.models.documents import Chunk, Document, RemovedFile
 from shared.search.foreign_chunks import ForeignChunk
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from shared.models import AuthUser
+from shared.models.users import AuthUser
 from shared.people import contacts
 
 if TYPE_CHECKING:

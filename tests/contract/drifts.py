@@ -10,7 +10,7 @@ from uuid import UUID
 
 from shared import settings
 from shared.ids import prescription_document_id
-from shared.models import AuthUser
+from shared.models.users import AuthUser
 from tests.contract.memory_stores import MemoryStores, Stores
 from tests.contract.real_stores import RealStores
 

@@ -7,7 +7,7 @@ the last.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, LiteralString, cast
 from uuid import UUID, uuid4
@@ -17,7 +17,7 @@ from psycopg.sql import SQL, Identifier
 from psycopg.types.json import Jsonb
 
 from shared.events import Ref
-from shared.models import Document
+from shared.models.documents import Document
 from shared.papers.document_reading import store_form
 from shared.stores.core import CoreDatabase
 from shared.stores.core_documents import CoreDocuments
@@ -110,12 +110,12 @@ class Listening:
     statement: LiteralString
     parameters: Mapping[str, Any]
 
-    def write(
-        self, statement: LiteralString, parameters: Mapping[str, Any], *, lock: Sequence[str]
+    def write_each(
+        self, statement: LiteralString, parts: Iterable[Mapping[str, Any]], *, lock: Sequence[str]
     ) -> list[dict[str, Any]]:
         """Note the statement; nothing is written."""
         del lock
-        self.statement, self.parameters = statement, parameters
+        self.statement, (self.parameters,) = statement, parts
         return []
 
 

@@ -14,7 +14,8 @@ REPOSITORY = Path(__file__).parents[2]
 HEAVY = (
     "firebase_admin", "firebase_functions", "google.cloud.firestore_v1", "google.cloud.pubsub_v1",
     "google.pubsub_v1", "openai", "supabase", "postgrest", "supabase_auth", "realtime", "storage3",
-    "supabase_functions", "httpx", "httpx2", "httpcore", "pydantic", "yarl", "boto3", "psycopg",
+    "supabase_functions", "httpx", "httpx2", "httpcore", "pydantic", "yarl", "boto3",
+    "botocore.session", "botocore.client", "psycopg",
 )  # fmt: skip
 
 
@@ -34,6 +35,7 @@ def test_steps_import_no_sdk_before_they_are_called() -> None:
         ("store_document", "Clients().supabase.select('documents', 'id', ['any'])"),
         ("mirror_user", "Clients().supabase.create_user({})"),
         ("index_document", "Clients().embedder.embed(['any'])"),
+        ("copy_prescription_pdf", "Clients().storage.look('documents/any')"),
         ("copy_prescription_pdf", "pdfs.open(WebPlace('https://any/', 'any'), None).__enter__()"),
     ],
 )
@@ -66,7 +68,8 @@ def imported(name: str, more: str = "import shared.publisher") -> str:
     nobody = "http://127.0.0.1:1"
     env = {
         "FUNCTION_TARGET": name, "SUPABASE_URL": nobody, "SUPABASE_SERVICE_KEY": "key",
-        "OPENAI_BASE_URL": nobody, "OPENAI_API_KEY": "key",
+        "OPENAI_BASE_URL": nobody, "OPENAI_API_KEY": "key", "SUPABASE_S3_KEY": "key",
+        "SUPABASE_S3_SECRET": "secret",
     }  # fmt: skip
     command = [sys.executable, "-c", code]
     done = subprocess.run(command, env=env, capture_output=True, text=True, check=True)

@@ -14,7 +14,8 @@ from shared import settings
 from shared.erasure.erasing import look_for_the_last_time
 from shared.errors import PermanentError
 from shared.events import Ref
-from shared.models import Account, Erasure
+from shared.models.erasures import Erasure
+from shared.models.users import Account
 from shared.people.conflict_sweep import look_again
 from shared.stores.core import CoreDatabase
 from shared.stores.supabase import Supabase

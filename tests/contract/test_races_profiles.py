@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from shared.events import Ref
-from shared.models import DoctorProfile, Profile
+from shared.models.profiles import DoctorProfile, Profile
 from shared.stores.core import CoreDatabase
 from tests.contract.memory_core_world import batch
 from tests.contract.postgres_core_world import PostgresCoreWorld

@@ -16,7 +16,7 @@ import pytest
 from infra.local.loopback import Request, Response
 from shared import firebase_app
 from shared.errors import PermanentError, TransientError
-from shared.models import Account
+from shared.models.users import Account
 from shared.stores.accounts import Accounts
 from tests.contract.serving import served
 from tests.memory.firebase import MemoryAccounts, MemoryFirebase

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
 from typing import Any, LiteralString
 
 import psycopg
@@ -104,6 +106,60 @@ def test_what_the_sync_writes_is_marked_for_its_transaction_only(core: CoreDatab
     origin: LiteralString = "select current_setting('sync.origin', true) as origin"
     assert core.write(origin, {}) == [{"origin": "sync"}]
     assert core.read(origin, {}) == [{"origin": ""}]
+
+
+INSERT = "insert into users (id, role) values (%(id)s, 'PATIENT') returning id"
+
+
+def test_parts_are_written_in_turn_and_all_their_rows_come_back(core: CoreDatabase) -> None:
+    assert core.write_each(INSERT, ({"id": key} for key in "abc"), lock=["any"]) == [
+        {"id": "a"}, {"id": "b"}, {"id": "c"},
+    ]  # fmt: skip
+
+
+def test_a_part_that_core_refuses_takes_all_parts_with_it(
+    core: CoreDatabase, sql: psycopg.Connection[dict[str, Any]]
+) -> None:
+    with pytest.raises(ContendedError):
+        core.write_each(INSERT, ({"id": key} for key in "aba"))
+    assert sql.execute("select * from users").fetchall() == []
+
+
+def test_parts_before_one_that_cannot_be_made_stay_and_the_next_write_works(
+    core: CoreDatabase, sql: psycopg.Connection[dict[str, Any]]
+) -> None:
+    def parts() -> Iterator[dict[str, Any]]:
+        yield {"id": "a"}
+        raise PermanentError("impossible")
+
+    with pytest.raises(PermanentError, match="impossible"):
+        core.write_each(INSERT, parts())
+    assert sql.execute("select id from users").fetchall() == [{"id": "a"}]
+    assert core.write(INSERT, {"id": "b"}) == [{"id": "b"}]
+
+
+def test_nothing_to_write_asks_nothing_of_core(core: CoreDatabase) -> None:
+    core.close()
+    assert core.write_each("select 1", iter([])) == []
+
+
+def test_core_writes_a_part_while_the_next_is_made(
+    core: CoreDatabase, sql: psycopg.Connection[dict[str, Any]]
+) -> None:
+    """Seen by a sequence, which counts outside of transactions."""
+    sql.execute("create sequence written")
+
+    def parts() -> Iterator[dict[str, Any]]:
+        yield {}
+        deadline = time.monotonic() + 30
+        while not sql.execute("select is_called from written").fetchall()[0]["is_called"]:
+            assert time.monotonic() < deadline, "the first part still waits"
+        yield {}
+
+    try:
+        assert core.write_each("select nextval('written') as n", parts()) == [{"n": 1}, {"n": 2}]
+    finally:
+        sql.execute("drop sequence written")
 
 
 LIVING, BURIED = Ref("user", "uid-of-ravi"), Ref("user", "uid-of-asha")

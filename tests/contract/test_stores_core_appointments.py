@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from shared.models import Appointment
+from shared.models.appointments import Appointment
 from tests.contract.postgres_core_world import CoreWorld
 
 START = datetime(2126, 5, 1, 10, tzinfo=UTC)

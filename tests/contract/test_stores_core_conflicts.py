@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shared.models import OpenConflict
+from shared.models.conflicts import OpenConflict
 from shared.outcomes import Outcome
 from tests.contract.postgres_core_world import CoreWorld
 from tests.contract.test_stores_core_users import EMAIL, PHONE, account

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from shared.events import Ref
-from shared.models import DoctorProfile, Profile
+from shared.models.profiles import DoctorProfile, Profile
 from shared.outcomes import Conflict, Outcome
 from tests.contract.memory_core_world import batch
 from tests.contract.postgres_core_world import CoreWorld

@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 
 from shared.events import Ref
-from shared.models import Document, StoredDocument
+from shared.models.documents import Document, StoredDocument
 from shared.outcomes import Outcome
 from shared.papers import document_reading
 from tests.conftest import NAMESPACE

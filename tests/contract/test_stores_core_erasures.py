@@ -8,7 +8,8 @@ import pytest
 
 from shared.erasure.tombstones import BuriedError
 from shared.events import Ref
-from shared.models import Profile, Receipt
+from shared.models.erasures import Receipt
+from shared.models.profiles import Profile
 from shared.outcomes import Outcome
 from tests.contract.memory_core_world import batch
 from tests.contract.postgres_core_world import CoreWorld

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from shared.events import Ref
-from shared.models import Claim, Telling
+from shared.models.notices import Claim, Telling
 from shared.notices.notifying import Delivery
 from shared.outcomes import Outcome
 from shared.runner import Batch

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from shared.errors import PermanentError
-from shared.models import Prescription
+from shared.models.prescriptions import Prescription
 from tests.contract.postgres_core_world import CoreWorld
 
 SUMMARY = {"diagnosis": "Viral fever", "medications": []}

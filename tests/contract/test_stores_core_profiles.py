@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from shared.events import Ref
-from shared.models import Account, Profile
+from shared.models.profiles import Profile
+from shared.models.users import Account
 from shared.outcomes import Outcome
 from tests.contract.memory_core_world import batch
 from tests.contract.postgres_core_world import CoreWorld

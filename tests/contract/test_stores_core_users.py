@@ -6,7 +6,7 @@ import pytest
 
 from shared.errors import ContendedError
 from shared.events import Ref
-from shared.models import Account, CoreUser
+from shared.models.users import Account, CoreUser
 from shared.outcomes import Conflict, Outcome
 from tests.contract.memory_core_world import batch
 from tests.contract.postgres_core_world import CoreWorld

@@ -12,7 +12,7 @@ import pytest
 
 from infra import migrate
 from shared.events import Ref
-from shared.models import Telling
+from shared.models.notices import Telling
 from shared.stores.core import CoreDatabase
 from shared.stores.core_notifications import CoreNotifications
 from tests.contract.memory_core_world import batch

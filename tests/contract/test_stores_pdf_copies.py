@@ -10,7 +10,7 @@ import pytest
 
 from shared import ids
 from shared.events import Ref
-from shared.models import PdfCopy, PdfWork
+from shared.models.prescriptions import PdfCopy, PdfWork
 from shared.outcomes import Outcome
 from tests.contract.memory_core_world import batch
 from tests.contract.postgres_core_world import CoreWorld

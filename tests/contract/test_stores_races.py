@@ -15,7 +15,8 @@ from psycopg.conninfo import make_conninfo
 
 from shared.errors import ContendedError
 from shared.events import Ref
-from shared.models import Chunk, Document, StoredDocument, Telling
+from shared.models.documents import Chunk, Document, StoredDocument
+from shared.models.notices import Telling
 from shared.outcomes import Outcome
 from shared.runner import Batch
 from shared.stores.core import CoreDatabase

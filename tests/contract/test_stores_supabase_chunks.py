@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from shared.models import Chunk
+from shared.models.documents import Chunk
 from shared.stores.supabase_documents import Indexable
 from tests.contract.supabase_worlds import SupabaseWorld
 from tests.memory.embedder import vector

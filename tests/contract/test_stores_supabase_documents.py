@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 
 from shared.errors import PermanentError
-from shared.models import Chunk, Document, RemovedFile
+from shared.models.documents import Chunk, Document, RemovedFile
 from tests.contract.supabase_worlds import SupabaseWorld
 from tests.memory.embedder import vector
 

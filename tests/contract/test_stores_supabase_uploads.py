@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from uuid import UUID
 
-from shared.models import Document
+from shared.models.documents import Document
 from tests.contract.supabase_worlds import SupabaseWorld
 
 FIRST, SECOND, OTHERS, MIRROR = (str(UUID(int=n)) for n in (1, 2, 3, 4))

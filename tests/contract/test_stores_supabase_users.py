@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 
 from shared.errors import ContendedError, PermanentError
-from shared.models import AuthUser
+from shared.models.users import AuthUser
 from tests.contract.supabase_worlds import SupabaseWorld
 
 U1, U2, NOBODY = (str(UUID(int=n)) for n in (1, 2, 3))

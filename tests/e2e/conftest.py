@@ -8,6 +8,7 @@ from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any, LiteralString, TypeVar
 
+import httpx
 import psycopg
 import pytest
 from psycopg.rows import dict_row
@@ -22,6 +23,7 @@ from tests.e2e.terminal import Operator
 
 Row = dict[str, Any]
 PATIENCE_S = 60  # a generous bound, not a timing assertion: the machine may be busy
+OVERDUE_S = 20
 
 
 T = TypeVar("T")
@@ -61,6 +63,24 @@ class Running:
         rows = self.core("select * from sync.ledger where key = %s and step = %s", key, step)
         return rows[0] if rows else None
 
+    def settled(self, key: str, step: str, *states: str) -> Row:
+        """
+        Wait for one of these states and return the ledger's row. Meanwhile the schedule looks for
+        what never came again: the emulator of Pub/Sub can forget a push that was refused.
+        """
+        asked_at = time.monotonic()
+
+        def look() -> Row | None:
+            nonlocal asked_at
+            if time.monotonic() - asked_at > OVERDUE_S:
+                asked_at = time.monotonic()
+                url = f"{self.stack.url('steps')}/retry_failed"
+                httpx.post(url, timeout=PATIENCE_S).raise_for_status()
+            row = self.ledger(key, step)
+            return row if row and row["state"] in states else None
+
+        return eventually(look)
+
     def log(self, name: str) -> str:
         """Return what a process of the stack has written."""
         return (Path(self.facts["logs"]) / f"{name}.log").read_text(errors="replace")
@@ -75,7 +95,7 @@ def _rows(dsn: str, query: LiteralString, values: tuple[object, ...]) -> list[Ro
 def _options(folder: Path, receiving: Collector) -> Options:
     """Dead letters and overdue messages after seconds; spans and metrics are exported, and soon."""
     environment = {
-        "OVERDUE_S": "20",
+        "OVERDUE_S": str(OVERDUE_S),
         "OTEL_EXPORTER_OTLP_ENDPOINT": receiving.url,
         "OTEL_SDK_DISABLED": "false",  # whatever a test sets while the functions are deployed anew
         "OTEL_BSP_SCHEDULE_DELAY": "200",

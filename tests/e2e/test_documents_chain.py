@@ -80,10 +80,7 @@ def test_a_document_whose_patient_never_comes_is_parked_with_its_reason(running:
 
     running.edge.insert([upload])
 
-    row = eventually(
-        lambda: r if (r := running.ledger(upload["id"], "store_document"))
-        and r["state"] == "parked" else None
-    )  # fmt: skip
+    row = running.settled(upload["id"], "store_document", "parked")
     assert row["error_code"] == "patient_not_in_core"
 
 

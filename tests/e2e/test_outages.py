@@ -50,9 +50,6 @@ def test_a_supabase_that_refuses_everything_for_a_while_only_delays(running: Run
 
     # Six refusals are more than the five deliveries before a dead letter: parked, with its reason,
     # or stored; never lost in silence.
-    row = eventually(
-        lambda: r if (r := running.ledger(upload["id"], "store_document"))
-        and r["state"] in {"done", "parked"} else None
-    )  # fmt: skip
+    row = running.settled(upload["id"], "store_document", "done", "parked")
     assert row["error_code"] in {None, "supabase_503"}
     httpx.delete(f"{running.facts['supabase_url']}/__fault")

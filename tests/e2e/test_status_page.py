@@ -53,9 +53,7 @@ def park(running: Running) -> tuple[str, str]:
     uid = f"page-{uuid4().hex[:12]}"
     upload = paper(uid, "Demoxil")
     running.edge.insert([upload])
-    eventually(
-        lambda: (running.ledger(upload["id"], "store_document") or {}).get("state") == "parked"
-    )
+    running.settled(upload["id"], "store_document", "parked")
     base = f"http://{running.facts['auth_emulator']}/identitytoolkit.googleapis.com/v1"
     body = {"localId": uid, "phoneNumber": "+919812100001"}
     httpx.post(

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from shared.models import PdfCopy
+from shared.models.prescriptions import PdfCopy
 from tests.memory.core_ledger import MemoryCoreLedger
 from tests.memory.place import Outbox
 

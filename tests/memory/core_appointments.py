@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from shared.models import Appointment
+from shared.models.appointments import Appointment
 from tests.memory.core import MemoryCore
 
 

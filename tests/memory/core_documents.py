@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from shared.events import Ref
 from shared.medications import Medication
-from shared.models import StoredDocument
+from shared.models.documents import StoredDocument
 from shared.outcomes import Outcome
 from shared.stores.core_documents import utc
 from tests.memory.core import MemoryCore, Row, medication_said
@@ -22,7 +22,7 @@ class MemoryCoreDocuments:
     def __init__(self, core: MemoryCore) -> None:
         self._core = core
 
-    def store(self, batch: Batch, documents: Sequence[StoredDocument]) -> list[Outcome]:
+    def store(self, batch: Batch, documents: Iterable[StoredDocument]) -> list[Outcome]:
         """Write documents; one whose patient is missing is "retrying", an older one is done."""
         with self._core.effect("core_documents.store"):
             outcomes: list[Outcome] = []

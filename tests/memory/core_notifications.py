@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from shared.models import Claim, Telling
+from shared.models.notices import Claim, Telling
 from shared.outcomes import Outcome
 from shared.repair.canary import is_canary
 from tests.memory.core import MemoryCore, Row

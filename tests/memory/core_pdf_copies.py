@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from shared import ids
-from shared.models import PdfCopy, PdfWork
+from shared.models.prescriptions import PdfCopy, PdfWork
 from shared.outcomes import Outcome
 from tests.memory.core import MemoryCore, Row
 from tests.memory.news import is_revoked

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from shared.events import Ref
-from shared.models import DoctorProfile, Profile
+from shared.models.profiles import DoctorProfile, Profile
 from shared.outcomes import Conflict, Outcome
 from shared.stores.core_profiles import COLUMNS
 from tests.memory.core import MemoryCore, Row, digits

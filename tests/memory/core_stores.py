@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from shared.events import Ref
-from shared.models import OpenConflict, Prescription
+from shared.models.conflicts import OpenConflict
+from shared.models.prescriptions import Prescription
 from shared.outcomes import Outcome
 from shared.papers.prescription_summary import summary_of
 from tests.memory.core import MemoryCore, Row, digits

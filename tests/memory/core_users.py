@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from shared.errors import ContendedError
 from shared.events import Ref
-from shared.models import Account, CoreUser
+from shared.models.users import Account, CoreUser
 from shared.outcomes import Conflict, Outcome
 from shared.people import contacts
 from tests.memory.core import MemoryCore, Row, digits, taken

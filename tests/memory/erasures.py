@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from shared.events import Ref
-from shared.models import Erasure, Receipt
+from shared.models.erasures import Erasure, Receipt
 from shared.outcomes import Outcome
 from tests.memory import core_erasing
 from tests.memory.core import MemoryCore, Row

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from shared.errors import ContendedError, PermanentError
-from shared.models import Account
+from shared.models.users import Account
 from shared.stores.firestore import MAX_WRITES, REMOVED, Snapshot, Write
 from tests.memory.place import Place
 

@@ -12,7 +12,8 @@ from typing import Any
 from uuid import UUID
 
 from shared.errors import PermanentError
-from shared.models import AuthUser, RemovedFile
+from shared.models.documents import RemovedFile
+from shared.models.users import AuthUser
 from shared.search.foreign_chunks import ForeignChunk
 from tests.memory.place import Outbox, Place, alias
 

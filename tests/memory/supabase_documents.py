@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from shared.events import Ref
-from shared.models import Chunk, Document, RemovedFile
+from shared.models.documents import Chunk, Document, RemovedFile
 from shared.stores.supabase_documents import Indexable
 from tests.memory.supabase import MemorySupabase, Row, uuid
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from functools import partial
 
-from shared.models import Document
+from shared.models.documents import Document
 from shared.papers.document_types import TYPES
 from shared.repair import projections
 from shared.repair.projections import canonical_row

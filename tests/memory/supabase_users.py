@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from shared.errors import ContendedError, PermanentError
-from shared.models import AuthUser
+from shared.models.users import AuthUser
 from tests.memory.supabase import MemorySupabase, uuid
 
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+")

@@ -47,3 +47,8 @@ def test_a_line_that_agrees_or_is_not_plain_raises_no_doubt(
     raw: str, changes: dict[str, object]
 ) -> None:
     assert not read_one(raw=raw, **changes).needs_review
+
+
+@pytest.mark.parametrize("raw", ["", "  ", "\n", " \x08", "\x00 \x1f"])
+def test_a_line_that_shows_nothing_is_no_line(raw: str) -> None:
+    assert read_one(raw=raw).raw is None

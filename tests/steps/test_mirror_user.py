@@ -10,7 +10,7 @@ from shared import settings
 from shared.errors import ContendedError, TransientError
 from shared.events import Ref
 from shared.ids import user_id
-from shared.models import AuthUser
+from shared.models.users import AuthUser
 from tests.memory import faults
 from tests.memory.clients import MemoryClients
 from tests.memory.core_ledger import LedgerRow

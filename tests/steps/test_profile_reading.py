@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from shared.errors import PermanentError
-from shared.models import DoctorProfile, Profile
+from shared.models.profiles import DoctorProfile, Profile
 from shared.people.doctor_reading import read_doctor
 from shared.people.profile_reading import FIELDS, REASONS, read_profile
 

@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from shared.models import Account
+from shared.models.users import Account
 from shared.repair.projections import BUCKETS, PROJECTIONS, hash64
 from shared.repair.reconciliations import reconciliation
 from shared.stores.core_findings import Report

@@ -102,8 +102,10 @@ begin
            case when h.id is not null then f.code when e.key is not null then 'patient_erased'
                 else 'patient_not_in_core' end as code
     from fresh f left join homed h on h.id = f.id
-    left join lateral sync.buried(jsonb_build_array(
-      jsonb_build_object('kind', 'user', 'key', f.uid))) e on h.id is null
+    left join lateral (
+      select b.key from sync.buried(jsonb_build_array(
+        jsonb_build_object('kind', 'user', 'key', f.uid))) b where h.id is null
+    ) e on true
   ), recorded as (
     select sync.record(p_step, p_trace, p_revision, coalesce((select jsonb_agg(
       jsonb_build_object('kind', 'document', 'key', id, 'version', version, 'state', state,

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from shared.models import Appointment
+from shared.models.appointments import Appointment
 from shared.stores.firestore import Firestore, Write
 from shared.stores.inboxes import Inboxes, Note
 from shared.stores.shown_appointments import ShownAppointments

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from shared.errors import ContendedError, PermanentError
-from shared.models import Appointment
+from shared.models.appointments import Appointment
 from shared.stores.firestore import REMOVED, Snapshot, Write, path
 from shared.stores.inboxes import Inboxes, Note
 from shared.stores.shown_appointments import ShownAppointments

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from shared import ids, settings
 from shared.events import Event, Ref, new_traceparent
-from shared.models import Account
+from shared.models.users import Account
 from shared.people import contacts
 from shared.repair.canary import is_canary
 from tests.memory.core import digits
@@ -17,7 +17,7 @@ from tests.memory.place import alias
 from tests.simulation.chain import Chain, Finding, Operation
 
 if TYPE_CHECKING:
-    from shared.models import AuthUser
+    from shared.models.users import AuthUser
     from tests.simulation.world import World
 
 _SLOTS = 5  # contacts are few, so that people want each other's
