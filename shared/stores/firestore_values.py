@@ -8,7 +8,6 @@ https://cloud.google.com/firestore/docs/reference/rest/v1/Value
 
 from __future__ import annotations
 
-import math
 import re
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterable, Mapping
@@ -19,6 +18,7 @@ from typing import Any
 _SIMPLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+_NO_NUMBERS = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}  # JSON has none for them
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +84,7 @@ def _time_to(time: datetime) -> str:
 
 
 def _double_to(value: float) -> dict[str, Any]:
-    return {"doubleValue": value if math.isfinite(value) else _not_finite(value)}
-
-
-def _not_finite(value: float) -> str:
-    return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    return {"doubleValue": _NO_NUMBERS.get(repr(float(value)), value)}
 
 
 def _array_to(items: Iterable[object]) -> dict[str, Any]:
