@@ -66,6 +66,8 @@ EXACT = {
     "supabase_unreachable": "See that Supabase answers (its status page). " + _WAIT,
     "supabase_auth_answer": "Supabase auth answered in an unknown form: see its version. " + _WAIT,
     "firestore_unreachable": "See that Firestore answers (Google's status page). " + _WAIT,
+    "firestore_answer_broken": "Firestore's answer was cut short or is in an unknown form. "
+    + _WAIT,
     "firestore_quota": "Firestore's quota is used up: raise it. " + _WAIT,
     "firestore_denied": "The function's account may not use Firestore: grant it"
     " roles/datastore.user. " + _WAIT,

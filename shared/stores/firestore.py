@@ -3,42 +3,58 @@ Firestore: batched reads and atomic batches of guarded writes, and the translati
 
 Guards are optimistic: a write may name the snapshot it is based on, and the whole batch is refused
 when that document has moved on. That costs one read and one write, and holds no lock in between.
-The client's own retries are off, and every call has a time-out: a gRPC call without one can wait
-for ever on a connection that a throttled instance has lost.
+Nothing is sent twice, and every wait has a time-out.
 
-The client is Firestore's own, not firebase-admin's, which makes the same one but costs 5 MB and a
-fifth more to import. Beside the emulator it asks for no credentials.
+Over its HTTP API, not Google's client: importing that takes longer than a function that only greets
+takes to start. What is sent is what it sends; contract tests compare (docs/decisions/0120). Paths
+of documents lie in bodies alone, never in an address.
 """
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
-from google.api_core import exceptions
-from google.cloud.firestore import DELETE_FIELD, Client
-from google.cloud.firestore_v1.field_path import FieldPath
-
-from shared import settings
-from shared.errors import ContendedError, PermanentError, TransientError
+from shared import google_account, settings
+from shared.errors import ContendedError, PermanentError, SyncError, TransientError
+from shared.json_http import Answer, JsonHttp
 from shared.observability import tracing
+from shared.stores.firestore_values import (
+    field_path,
+    fields_from,
+    fields_to,
+    microseconds,
+    value_from,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
 MAX_WRITES = 500  # per commit
-REMOVED: Any = DELETE_FIELD  # the value of a field that an update removes
+REMOVED: Any = object()  # the value of a field that an update removes
 _TIMEOUT_S = 10.0
 _ID = re.compile(r"(?!\.\.?\Z|__.*__\Z)[^/\s]{1,1500}")  # what Firestore takes as a document's id
+_BY_PATH = [{"field": {"fieldPath": "__name__"}, "direction": "ASCENDING"}]
+_MOVED_ON = frozenset({"ALREADY_EXISTS", "NOT_FOUND", "FAILED_PRECONDITION", "ABORTED"})
+_DENIED = frozenset({"PERMISSION_DENIED", "UNAUTHENTICATED"})
+# What a gateway's bare status stands for. A bare 400 or 404 is not taken for Firestore's word.
+_BARE = {
+    401: "UNAUTHENTICATED",
+    403: "PERMISSION_DENIED",
+    409: "ABORTED",
+    429: "RESOURCE_EXHAUSTED",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """
-    A document as it was read: its fields (None: there is none) and when it last changed.
+    A document as it was read: its fields (None: there is none) and when it last changed, as
+    Firestore wrote it.
 
     `version` is that time in microseconds since 1970, or the time of the read of a document that is
     not there. Firestore's times are one total order: a later read never has a lower version.
@@ -63,40 +79,43 @@ class Write:
 
 
 class Firestore:
-    """Reads and writes documents by path ("users/u1/inbox/n1")."""
+    """Reads and writes documents by path ("users/u1/inbox/n1"). Fields are given by their names."""
 
     def __init__(self) -> None:
-        self._client = Client(project=settings.required("GOOGLE_CLOUD_PROJECT"))
+        project = settings.required("GOOGLE_CLOUD_PROJECT")
+        emulator = os.environ.get("FIRESTORE_EMULATOR_HOST")
+        origin = f"http://{emulator}" if emulator else "https://firestore.googleapis.com"
+        documents = f"projects/{project}/databases/(default)/documents"
+        self._root = f"{documents}/"
+        headers = {"Content-Type": "application/json"}
+        self._http = JsonHttp("firestore", f"{origin}/v1/{documents}", headers, _TIMEOUT_S)
 
     def read(
         self, paths: Iterable[str], fields: Sequence[str] | None = None
     ) -> dict[str, Snapshot]:
         """Return a snapshot for every path, of the given fields or of all, in one round trip."""
-        references = [self._client.document(path) for path in dict.fromkeys(paths)]
-        with translated("BatchGetDocuments"):
-            found = list(self._client.get_all(references, fields, retry=None, timeout=_TIMEOUT_S))
-        return {
-            document.reference.path: Snapshot(
-                document.to_dict(),
-                document.update_time,
-                microseconds(document.update_time or document.read_time),
-            )
-            for document in found
-        }
+        names = {at: self._root + at for at in paths}
+        body: dict[str, Any] = {"documents": list(names.values())}
+        if fields is not None:
+            body["mask"] = {"fieldPaths": [field_path(name) for name in fields]}
+        with tracing.call("firestore", "BatchGetDocuments"):
+            rows = self._call("batchGet", body)
+        with _readable():
+            found = dict(map(_found, rows))
+            return {at: found[name] for at, name in names.items()}
 
     def below(self, at: str) -> list[str]:
         """Return the paths of all documents below a document, at any depth."""
-        names = [FieldPath.document_id()]
-        with translated("RunQuery"):
-            return [
-                document.reference.path
-                for collection in self._client.document(at).collections(
-                    retry=None, timeout=_TIMEOUT_S
-                )
-                for document in collection.recursive()
-                .select(names)
-                .stream(retry=None, timeout=_TIMEOUT_S)
-            ]
+        # In order of path they lie between the document and the first name that could follow its
+        # own. The query is the database's: under a parent, ids would lie in the address.
+        query = {
+            "select": _selected(["__name__"]),
+            "from": [{"allDescendants": True}],
+            "orderBy": _BY_PATH,
+            "startAt": self._cursor(at, before=False),
+            "endAt": self._cursor(f"{at}\0", before=True),
+        }
+        return [path for path, _ in self._documents(query)]
 
     def page(
         self,
@@ -111,61 +130,78 @@ class Firestore:
         Return up to `limit` documents of a collection with their paths, in order of path, after a
         path; `anywhere`: of every collection of that name, wherever it hangs.
         """
-        everywhere = self._client.collection_group if anywhere else self._client.collection
-        query = everywhere(collection).select(fields).order_by("__name__").limit(limit)
+        query: dict[str, Any] = {
+            "select": _selected(fields),
+            "from": [{"collectionId": collection, "allDescendants": anywhere}],
+            "orderBy": _BY_PATH,
+            "limit": limit,
+        }
         if after is not None:
-            query = query.start_after({"__name__": self._client.document(after)})
-        with translated("RunQuery"):
-            found = list(query.stream(retry=None, timeout=_TIMEOUT_S))
-        return [
-            (
-                document.reference.path,
-                Snapshot(
-                    document.to_dict(), document.update_time, microseconds(document.update_time)
-                ),
-            )
-            for document in found
-        ]
+            query["startAt"] = self._cursor(after, before=False)
+        return self._documents(query)
 
     def count(self, collection: str) -> int:
         """Return how many documents a collection has; costs one read for a thousand of them."""
-        query = self._client.collection(collection).count(alias="all")
-        with translated("RunAggregationQuery"):
-            answer = cast("Any", query.get(retry=None, timeout=_TIMEOUT_S))
-        return int(answer[0][0].value)
+        query = {
+            "structuredQuery": {"from": [{"collectionId": collection}]},
+            "aggregations": [{"alias": "all", "count": {}}],
+        }
+        with tracing.call("firestore", "RunAggregationQuery"):
+            rows = self._call("runAggregationQuery", {"structuredAggregationQuery": query})
+        with _readable():
+            return int(value_from(rows[0]["result"]["aggregateFields"]["all"]))
 
     def commit(self, writes: Sequence[Write]) -> None:
         """
         Carry out all writes or none, at most MAX_WRITES. Raise ContendedError when a document
         is not as it was read.
         """
-        batch = self._client.batch()
-        for write in writes:
-            reference = self._client.document(write.path)
-            if write.data is None:
-                batch.delete(reference)
-            elif write.since is None:
-                batch.set(reference, write.data)
-            elif write.since.data is None:
-                batch.create(reference, write.data)
-            else:
-                guard = self._client.write_option(last_update_time=write.since.changed)
-                batch.update(reference, write.data, option=guard)
-        with translated("Commit"):
-            batch.commit(retry=None, timeout=_TIMEOUT_S)
+        body = {"writes": [self._write(write) for write in writes]}
+        with tracing.call("firestore", "Commit"):
+            said = self._call("commit", body)
+        with _readable():
+            microseconds(said["commitTime"])  # nothing less says that it was done
 
     def close(self) -> None:
-        """Close the connection."""
-        self._client.close()
+        """Close the connections."""
+        self._http.close()
 
+    def _documents(self, query: dict[str, Any]) -> list[tuple[str, Snapshot]]:
+        with tracing.call("firestore", "RunQuery"):
+            rows = self._call("runQuery", {"structuredQuery": query})
+        with _readable():
+            found = [_snapshot(row["document"]) for row in _rows(rows) if "document" in row]
+            return [(self._path(name), snapshot) for name, snapshot in found]
 
-def microseconds(time: Any) -> int:
-    """
-    Return a Firestore time as microseconds since 1970, exactly. A query over all collections of a
-    name gives the bare protocol buffer, where all else gives the client's own class.
-    """
-    stamp = time.timestamp_pb() if hasattr(time, "timestamp_pb") else time
-    return int(stamp.seconds) * 1_000_000 + int(stamp.nanos) // 1000
+    def _path(self, name: str) -> str:
+        if not name.startswith(self._root):
+            raise ValueError("a document of another database")
+        return name[len(self._root) :]
+
+    def _cursor(self, at: str, *, before: bool) -> dict[str, Any]:
+        return {"values": [{"referenceValue": self._root + at}], "before": before}
+
+    def _write(self, write: Write) -> dict[str, Any]:
+        name, data, since = self._root + write.path, write.data, write.since
+        if data is None:
+            return {"delete": name}
+        given = {key: value for key, value in data.items() if value is not REMOVED}
+        written: dict[str, Any] = {"update": {"name": name, "fields": fields_to(given)}}
+        if since is not None and since.data is None:
+            written["currentDocument"] = {"exists": False}
+        elif since is not None:  # a field that is in the mask and is not given is removed
+            written["updateMask"] = {"fieldPaths": [field_path(key) for key in data]}
+            written["currentDocument"] = {"updateTime": since.changed}
+        return written
+
+    def _call(self, method: str, body: dict[str, Any]) -> Any:
+        """Call a method on the documents; return what it says. The error's text is not kept."""
+        address, account = f":{method}?prettyPrint=false", google_account.authorization()
+        try:
+            answer = self._http.send("POST", address, body, account)
+        except ValueError:  # half a character, which no JSON holds
+            raise PermanentError("firestore_invalid_argument") from None
+        return _said(answer)
 
 
 def path(*parts: str) -> str:
@@ -175,27 +211,65 @@ def path(*parts: str) -> str:
     return "/".join(parts)
 
 
-@contextmanager
-def translated(operation: str) -> Generator[None]:
-    """Turn the client's errors into ours; their text quotes paths and values."""
-    with tracing.call("firestore", operation), _ours():
-        yield
+def _selected(fields: Sequence[str]) -> dict[str, Any]:
+    """Ask for fields; `__name__` stands for none."""
+    return {"fields": [{"fieldPath": field_path(name)} for name in fields]}
+
+
+def _found(row: dict[str, Any]) -> tuple[str, Snapshot]:
+    if "found" in row:
+        return _snapshot(row["found"])
+    return row["missing"], Snapshot(None, None, microseconds(row["readTime"]))
+
+
+def _rows(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return a query's rows. That there are no documents is said too, by the time of the look."""
+    if not rows or not all("document" in row or row["readTime"] for row in rows):
+        raise ValueError("no rows of a query")
+    return rows
+
+
+def _snapshot(document: dict[str, Any]) -> tuple[str, Snapshot]:
+    changed = document["updateTime"]
+    data = fields_from(document.get("fields", {}))
+    return document["name"], Snapshot(data, changed, microseconds(changed))
+
+
+def _said(answer: Answer) -> Any:
+    """Return an answer's JSON. Results come as a list, and a failure amid them as its last item."""
+    try:
+        said = answer.json()
+    except (ValueError, RecursionError):
+        if answer.ok:
+            raise TransientError("firestore_answer_broken") from None
+        said = None
+    last = cast("list[Any]", said)[-1] if isinstance(said, list) and said else said
+    error = cast("dict[str, Any]", last).get("error") if isinstance(last, dict) else None
+    if answer.ok and error is None:
+        return said
+    status = cast("dict[str, Any]", error).get("status") if isinstance(error, dict) else None
+    raise _refusal(status if isinstance(status, str) else _BARE.get(answer.status, ""))
+
+
+def _refusal(status: str) -> SyncError:
+    """Turn a status of google.rpc.Code into our error."""
+    if status in _MOVED_ON:
+        return ContendedError("firestore_moved_on")
+    if status == "INVALID_ARGUMENT":
+        return PermanentError("firestore_invalid_argument")
+    if status == "RESOURCE_EXHAUSTED":
+        return TransientError("firestore_quota")
+    if status in _DENIED:  # our misconfiguration
+        return TransientError("firestore_denied")
+    return TransientError("firestore_unreachable")
 
 
 @contextmanager
-def _ours() -> Generator[None]:
+def _readable() -> Generator[None]:
+    """Around the reading of an answer: one that is in no form of Firestore's may raise anything."""
     try:
         yield
     except (
-        exceptions.AlreadyExists, exceptions.NotFound,
-        exceptions.FailedPrecondition, exceptions.Aborted,
+        ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError,
     ):  # fmt: skip
-        raise ContendedError("firestore_moved_on") from None
-    except exceptions.InvalidArgument:
-        raise PermanentError("firestore_invalid_argument") from None
-    except exceptions.ResourceExhausted:
-        raise TransientError("firestore_quota") from None
-    except (exceptions.PermissionDenied, exceptions.Unauthenticated):  # our misconfiguration
-        raise TransientError("firestore_denied") from None
-    except exceptions.GoogleAPIError:
-        raise TransientError("firestore_unreachable") from None
+        raise TransientError("firestore_answer_broken") from None

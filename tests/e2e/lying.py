@@ -24,6 +24,7 @@ import grpc
 CLOSED, GARBAGE = 0, 299  # the connection ends without an answer; a success that is no JSON
 STATUSES = (400, 401, 403, 404, 409, 413, 422, 429, 500, 502, 503, CLOSED, GARBAGE)
 CODES = tuple(code for code in grpc.StatusCode if code is not grpc.StatusCode.OK)
+WORDS = (*(code.name for code in CODES), CLOSED, GARBAGE)  # of Google over HTTP
 
 
 @dataclass
@@ -59,8 +60,11 @@ class Vendor:
         return self.told == set(self.errors)
 
 
-def body_of(status: int, planted: str) -> bytes:
-    """Return an error in the words of all vendors at once: each reads its own fields."""
+def body_of(status: int, planted: str, word: str | None = None) -> bytes:
+    """
+    Return an error in the words of all vendors at once: each reads its own fields. `word` is
+    Google's for it, by default a planted one.
+    """
     if status == GARBAGE:
         return f"{planted} is no JSON".encode()
     return json.dumps(
@@ -73,7 +77,7 @@ def body_of(status: int, planted: str) -> bytes:
             # OpenAI, Google, Cloud Messaging
             "error": {
                 "code": status, "message": planted, "type": planted, "param": planted,
-                "status": planted, "errors": [{"message": planted, "reason": planted}],
+                "status": word or planted, "errors": [{"message": planted, "reason": planted}],
                 "details": [{"@type": "type.googleapis.com/google.rpc.BadRequest",
                              "fieldViolations": [{"field": planted, "description": planted}]}],
             },
@@ -95,6 +99,9 @@ class _Proxy(BaseHTTPRequestHandler):
         error = self.vendor.lie()
         if error == CLOSED:
             self.close_connection = True
+        elif isinstance(error, str):
+            kind, answer = "application/json", body_of(400, self.vendor.planted, error)
+            self._answer(400, {"Content-Type": kind}, answer)
         elif error is not None:
             kind = "text/plain" if error == GARBAGE else "application/json"
             answer = body_of(error, self.vendor.planted)

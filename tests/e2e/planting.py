@@ -20,7 +20,7 @@ from infra.local.demo.visits import BOOK
 from infra.local.stack import Options, Stack
 from tests.e2e.collector import collector
 from tests.e2e.conftest import Running
-from tests.e2e.lying import CODES, Vendor, over_grpc, over_http
+from tests.e2e.lying import CODES, WORDS, Vendor, over_grpc, over_http
 from tests.e2e.witness import Planted, Witness
 
 NAME, LAST = "Plantedasha", "आशाप्लांटेड"
@@ -142,15 +142,16 @@ def planting(folder: Path) -> Generator[Planting]:
             vendors.append(vendor := Vendor(name, words))
             host = stack.enter_context(over_http(vendor, int(made.url(part).rpartition(":")[2])))
             environment |= {setting: form.format(host) for setting, form in settings.items()}
-        vendors.append(accounts := Vendor("accounts", words))
-        port = int(made.firebase.host("auth").rpartition(":")[2])
-        environment["FIREBASE_AUTH_EMULATOR_HOST"] = stack.enter_context(over_http(accounts, port))
-        for name, setting, host in (
-            ("firestore", "FIRESTORE_EMULATOR_HOST", made.firebase.host("firestore")),
-            ("bus", "PUBSUB_EMULATOR_HOST", made.url("pubsub").removeprefix("http://")),
+        for vendor, part, setting in (
+            (Vendor("accounts", words), "auth", "FIREBASE_AUTH_EMULATOR_HOST"),
+            (Vendor("firestore", words, WORDS), "firestore", "FIRESTORE_EMULATOR_HOST"),
         ):
-            vendors.append(vendor := Vendor(name, words, CODES))
-            environment[setting] = stack.enter_context(over_grpc(vendor, host))
+            vendors.append(vendor)
+            port = int(made.firebase.host(part).rpartition(":")[2])
+            environment[setting] = stack.enter_context(over_http(vendor, port))
+        vendors.append(bus := Vendor("bus", words, CODES))
+        host = made.url("pubsub").removeprefix("http://")
+        environment["PUBSUB_EMULATOR_HOST"] = stack.enter_context(over_grpc(bus, host))
         running = Running(stack.enter_context(made), receiving)
         running.backend.add_doctor("doctor-privacy")
         yield Planting(running, vendors, Witness(running.facts, receiving))

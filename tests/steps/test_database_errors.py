@@ -2,47 +2,194 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from typing import Any
+
 import pytest
-from google.api_core import exceptions as google
 from psycopg import errors as postgres
 
 from shared.errors import ContendedError, PermanentError, SyncError, TransientError
-from shared.stores import core, firestore
-from tests.steps.vendors import PLANTED, becomes
+from shared.stores import core
+from shared.stores.firestore import Firestore, Write
+from tests.steps.vendors import PLANTED, Answers, becomes
 
-FIRESTORE: list[tuple[str, Exception, type[SyncError], str]] = [
-    ("a document that is there already is read again", google.AlreadyExists(PLANTED),
+FIRESTORE: list[tuple[str, int, str, type[SyncError], str]] = [
+    ("a document that is there already is read again", 409, "ALREADY_EXISTS",
      ContendedError, "firestore_moved_on"),
-    ("a document that is gone is read again", google.NotFound(PLANTED),
+    ("a document that is gone is read again", 404, "NOT_FOUND",
      ContendedError, "firestore_moved_on"),
-    ("a document that moved on is read again", google.FailedPrecondition(PLANTED),
+    ("a document that moved on is read again", 400, "FAILED_PRECONDITION",
      ContendedError, "firestore_moved_on"),
-    ("a lost race is read again", google.Aborted(PLANTED), ContendedError, "firestore_moved_on"),
-    ("a value that no document holds is parked", google.InvalidArgument(PLANTED),
+    ("a lost race is read again", 409, "ABORTED", ContendedError, "firestore_moved_on"),
+    ("a value that no document holds is parked", 400, "INVALID_ARGUMENT",
      PermanentError, "firestore_invalid_argument"),
-    ("a used up quota is waited for", google.ResourceExhausted(PLANTED),
+    ("a used up quota is waited for", 429, "RESOURCE_EXHAUSTED",
      TransientError, "firestore_quota"),
-    ("missing rights are our mistake", google.PermissionDenied(PLANTED),
+    ("missing rights are our mistake", 403, "PERMISSION_DENIED",
      TransientError, "firestore_denied"),
-    ("missing credentials are our mistake", google.Unauthenticated(PLANTED),
+    ("missing credentials are our mistake", 401, "UNAUTHENTICATED",
      TransientError, "firestore_denied"),
-    ("a call that ran out of time is tried again", google.DeadlineExceeded(PLANTED),
+    ("a call that ran out of time is tried again", 504, "DEADLINE_EXCEEDED",
      TransientError, "firestore_unreachable"),
-    ("a service that is away is waited for", google.ServiceUnavailable(PLANTED),
+    ("a service that is away is waited for", 503, "UNAVAILABLE",
      TransientError, "firestore_unreachable"),
-    ("a failing service is waited for", google.InternalServerError(PLANTED),
+    ("a failing service is waited for", 500, "INTERNAL",
      TransientError, "firestore_unreachable"),
+    ("a status that nobody knows is waited for", 400, "PLANTEDSECRET",
+     TransientError, "firestore_unreachable"),
+]  # fmt: skip
+CALLS: dict[str, Callable[[Firestore], object]] = {
+    "read": lambda documents: documents.read(["c/a"]),
+    "page": lambda documents: documents.page("c", None, 9, ["n"]),
+    "below": lambda documents: documents.below("c/a"),
+    "count": lambda documents: documents.count("c"),
+    "commit": lambda documents: documents.commit([Write("c/a", None)]),
+}
+
+
+@contextmanager
+def firestore(url: str, monkeypatch: pytest.MonkeyPatch) -> Generator[Firestore]:
+    """Lend the real client, to be closed."""
+    monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", url.removeprefix("http://"))
+    monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "demo-test")
+    client = Firestore()
+    yield client
+    client.close()
+
+
+@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize(
+    ("status", "word", "kind", "code"), [r[1:] for r in FIRESTORE], ids=[r[0] for r in FIRESTORE]
+)
+def test_of_firestore(
+    answering: Answers,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    call: str,
+    status: int,
+    word: str,
+    kind: type[SyncError],
+    code: str,
+) -> None:
+    """What yields a stream of results says it in a list, and once begun, with status 200."""
+    error = {"error": {"code": status, "message": PLANTED, "status": word}}
+    for sent, body in ((status, error), (status, [error]), (200, [{"found": {}}, error])):
+        url = answering(sent, body)
+        with firestore(url, monkeypatch) as client, becomes(kind, code, caplog):
+            CALLS[call](client)
+
+
+BARE: list[tuple[int, type[SyncError], str]] = [
+    (400, TransientError, "firestore_unreachable"),  # not Firestore's word: nothing is parked
+    (401, TransientError, "firestore_denied"),
+    (403, TransientError, "firestore_denied"),
+    (404, TransientError, "firestore_unreachable"),
+    (409, ContendedError, "firestore_moved_on"),
+    (429, TransientError, "firestore_quota"),
+    (502, TransientError, "firestore_unreachable"),
+    (0, TransientError, "firestore_unreachable"),  # the connection ends without an answer
+]
+
+
+@pytest.mark.parametrize("body", [f"<html>{PLANTED}", "", f'{{"error": "{PLANTED}"}}', "[]", "7"])
+@pytest.mark.parametrize(("status", "kind", "code"), BARE)
+def test_of_firestore_what_a_gateway_answers_is_known_by_its_status(
+    answering: Answers,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    body: str,
+    status: int,
+    kind: type[SyncError],
+    code: str,
+) -> None:
+    url = answering(status, body)
+    with firestore(url, monkeypatch) as client, becomes(kind, code, caplog):
+        client.read(["c/a"])
+
+
+NAME = "projects/demo-test/databases/(default)/documents/c/a"
+TIME = "2026-01-02T03:04:05.123456Z"
+
+
+def found(value: object = None, **more: object) -> list[dict[str, Any]]:
+    fields = {"n": {"stringValue": PLANTED} if value is None else value}
+    return [{"found": {"name": NAME, "fields": fields, "updateTime": TIME} | more}]
+
+
+UNREADABLE: list[object] = [
+    "", "<html>", "7", "null", "{}", "[]", "[null]", "[[]]", "[{}]", "9" * 5000, "[" * 5000,
+    "[" * 5000 + "]" * 5000, '[{"found": {"name"',
+    [{"found": PLANTED}], [{"missing": NAME}], [{"missing": [NAME], "readTime": TIME}],
+    [{"missing": NAME, "readTime": PLANTED}], [{"missing": PLANTED, "readTime": TIME}],
+    found(name=PLANTED), found(name=7), found(fields=[PLANTED]), found(updateTime=None),
+    found(updateTime="2026-01-02T03:04:05"),
+    *(found(value) for value in (
+        PLANTED, [], {}, {"stringValue": "a", "integerValue": "1"},
+        {"integerValue": PLANTED}, {"integerValue": "9" * 5000}, {"doubleValue": PLANTED},
+        {"doubleValue": 10**400}, {"timestampValue": PLANTED}, {"timestampValue": 7},
+        {"timestampValue": "2026-01-02T03:04:05"}, {"bytesValue": "A"}, {"arrayValue": PLANTED},
+        {"arrayValue": {"values": [PLANTED]}}, {"mapValue": {"fields": PLANTED}},
+    )),
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("error", "kind", "code"), [r[1:] for r in FIRESTORE], ids=[r[0] for r in FIRESTORE]
-)
-def test_of_firestore(
-    caplog: pytest.LogCaptureFixture, error: Exception, kind: type[SyncError], code: str
+@pytest.mark.parametrize("body", UNREADABLE)
+def test_of_firestore_an_answer_that_cannot_be_read_is_asked_for_again(
+    answering: Answers,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    body: object,
 ) -> None:
-    with becomes(kind, code, caplog), firestore.translated("Commit"):
-        raise error
+    url = answering(200, body)
+    with (
+        firestore(url, monkeypatch) as client,
+        becomes(TransientError, "firestore_answer_broken", caplog),
+    ):
+        client.read(["c/a"])
+
+
+@pytest.mark.parametrize(
+    ("call", "body"),
+    [
+        ("page", [{"document": {"name": NAME}}]),
+        ("page", [{"document": {"name": PLANTED, "updateTime": TIME}}]),
+        ("page", {"document": PLANTED}),
+        *(("below", body) for body in ([PLANTED], [{}], [], {}, {"readTime": TIME}, None)),
+        ("count", [{"result": {"aggregateFields": {"other": {"integerValue": "1"}}}}]),
+        ("count", [{"result": {"aggregateFields": {"all": {"stringValue": PLANTED}}}}]),
+        ("count", []),
+        *(("commit", body) for body in (PLANTED, "7", [], {}, {"commitTime": PLANTED})),
+    ],
+)
+def test_of_firestore_the_same_is_true_of_every_call(
+    answering: Answers,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    call: str,
+    body: object,
+) -> None:
+    url = answering(200, body)
+    with (
+        firestore(url, monkeypatch) as client,
+        becomes(TransientError, "firestore_answer_broken", caplog),
+    ):
+        CALLS[call](client)
+
+
+@pytest.mark.parametrize("value", ["half a character \ud800", {PLANTED: "\ud800"}])
+def test_of_firestore_a_value_that_no_json_holds_is_parked(
+    answering: Answers,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    value: Any,
+) -> None:
+    url = answering(200, {})
+    with (
+        firestore(url, monkeypatch) as client,
+        becomes(PermanentError, "firestore_invalid_argument", caplog),
+    ):
+        client.commit([Write("c/a", {"n": value})])
 
 
 POSTGRES: list[tuple[str, Exception, type[SyncError], str]] = [
