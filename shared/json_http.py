@@ -27,7 +27,7 @@ from shared.errors import TransientError
 if TYPE_CHECKING:
     from urllib3.response import HTTPResponse
 
-_KEPT = 20  # connections of one client that may lie idle; more threads than any instance has
+_KEPT = 20  # more than an instance has threads
 # A server may close an idle connection while a request is on its way to it, and an instance that
 # was throttled learns late that it did: what was idle for longer than this is not used again.
 _IDLE_S = 5.0
@@ -63,17 +63,19 @@ class Answer:
 class JsonHttp:
     """
     Sends to one server, from any thread. `peer` begins the code of its errors, `timeout_s` is for
-    connecting and for each wait on the wire.
+    connecting and for each wait on the wire, `kept` how many connections may lie idle.
     """
 
-    def __init__(self, peer: str, url: str, headers: Mapping[str, str], timeout_s: float) -> None:
+    def __init__(
+        self, peer: str, url: str, headers: Mapping[str, str], timeout_s: float, kept: int = _KEPT
+    ) -> None:
         self._peer, self._path = peer, urlsplit(url).path.rstrip("/")
         self._headers = {
             "User-Agent": "healbridge-sync",
             "Accept-Encoding": _ENCODINGS,
             **headers,
         }
-        self._pool = _pool(url, timeout_s)
+        self._pool = _pool(url, timeout_s, kept)
 
     def send(
         self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None
@@ -129,15 +131,15 @@ class _Secure(HTTPSConnection, _Plain):
     """The same over TLS."""
 
 
-def _pool(url: str, timeout_s: float) -> HTTPConnectionPool:
+def _pool(url: str, timeout_s: float, kept: int) -> HTTPConnectionPool:
     parts = urlsplit(url)
     host, port = parts.hostname or "", parts.port
     if parts.scheme == "http":
-        pool = HTTPConnectionPool(host, port, timeout=timeout_s, maxsize=_KEPT)
+        pool = HTTPConnectionPool(host, port, timeout=timeout_s, maxsize=kept)
         pool.ConnectionCls = cast("Any", _Plain)
         return pool
     # One context for all connections: making one takes 17 ms.
     context = ssl.create_default_context(cafile=certifi.where())
-    secure = HTTPSConnectionPool(host, port, timeout=timeout_s, maxsize=_KEPT, ssl_context=context)
+    secure = HTTPSConnectionPool(host, port, timeout=timeout_s, maxsize=kept, ssl_context=context)
     secure.ConnectionCls = cast("Any", _Secure)
     return secure
