@@ -15,6 +15,7 @@ HEAVY = (
     "firebase_admin", "firebase_functions", "google.cloud.firestore_v1", "google.cloud.pubsub_v1",
     "google.pubsub_v1", "openai", "supabase", "postgrest", "supabase_auth", "realtime", "storage3",
     "supabase_functions", "httpx", "httpx2", "httpcore", "pydantic", "yarl", "boto3", "psycopg",
+    "requests",
 )  # fmt: skip
 
 
@@ -34,6 +35,8 @@ def test_steps_import_no_sdk_before_they_are_called() -> None:
         ("store_document", "Clients().supabase.select('documents', 'id', ['any'])"),
         ("mirror_user", "Clients().supabase.create_user({})"),
         ("index_document", "Clients().embedder.embed(['any'])"),
+        ("store_user", "Clients().accounts.read(['any'])"),
+        ("admit_user", "Clients().accounts.set_claims('any', {})"),
         ("copy_prescription_pdf", "pdfs.open(WebPlace('https://any/', 'any'), None).__enter__()"),
     ],
 )
@@ -48,6 +51,14 @@ def test_a_vendor_is_asked_without_its_package(name: str, use: str) -> None:
     said, found = imported(name, code).splitlines()
     assert said.endswith("_unreachable")
     assert found == "[]"
+
+
+def test_a_push_is_sent_without_its_package() -> None:
+    code = (
+        "from shared.clients import Clients; from shared.notices.push import Push\n"
+        "print(Clients().messaging.send([Push('any', 'any')])[0].code)"
+    )
+    assert imported("announce_user", code).splitlines() == ["fcm_unavailable", "[]"]
 
 
 def test_where_only_documents_are_read_firebase_admin_is_not_imported() -> None:
@@ -66,7 +77,8 @@ def imported(name: str, more: str = "import shared.publisher") -> str:
     nobody = "http://127.0.0.1:1"
     env = {
         "FUNCTION_TARGET": name, "SUPABASE_URL": nobody, "SUPABASE_SERVICE_KEY": "key",
-        "OPENAI_BASE_URL": nobody, "OPENAI_API_KEY": "key",
+        "OPENAI_BASE_URL": nobody, "OPENAI_API_KEY": "key", "GOOGLE_CLOUD_PROJECT": "demo-test",
+        "FIREBASE_AUTH_EMULATOR_HOST": "127.0.0.1:1", "FCM_URL": nobody,
     }  # fmt: skip
     command = [sys.executable, "-c", code]
     done = subprocess.run(command, env=env, capture_output=True, text=True, check=True)
