@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from urllib3.response import HTTPResponse
     from urllib3.util import Timeout
 
-_KEPT = 20  # connections of one client that may lie idle; more threads than any instance has
+_KEPT = 20  # more than an instance has threads
 # A server may close an idle connection while a request is on its way to it, and an instance that
 # was throttled learns late that it did: what was idle for longer than this is not used again.
 _IDLE_S = 5.0
@@ -64,17 +64,19 @@ class Answer:
 class JsonHttp:
     """
     Sends to one server, from any thread. `peer` begins the code of its errors, `timeout_s` is for
-    connecting and for each wait on the wire.
+    connecting and for each wait on the wire, `kept` how many connections may lie idle.
     """
 
-    def __init__(self, peer: str, url: str, headers: Mapping[str, str], timeout_s: float) -> None:
+    def __init__(
+        self, peer: str, url: str, headers: Mapping[str, str], timeout_s: float, kept: int = _KEPT
+    ) -> None:
         self._peer, self._path = peer, urlsplit(url).path.rstrip("/")
         self._headers = {
             "User-Agent": "healbridge-sync",
             "Accept-Encoding": _ENCODINGS,
             **headers,
         }
-        self._pool = connections(url, timeout_s)
+        self._pool = connections(url, timeout_s, kept)
 
     def send(
         self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None
@@ -130,16 +132,16 @@ class _Secure(HTTPSConnection, _Plain):
     """The same over TLS."""
 
 
-def connections(url: str, timeout: float | Timeout) -> HTTPConnectionPool:
-    """Return connections to one server, which are kept while they are used."""
+def connections(url: str, timeout: float | Timeout, kept: int = _KEPT) -> HTTPConnectionPool:
+    """Return connections to one server, of which `kept` may lie idle."""
     parts = urlsplit(url)
     host, port = parts.hostname or "", parts.port
     if parts.scheme == "http":
-        pool = HTTPConnectionPool(host, port, timeout=timeout, maxsize=_KEPT)
+        pool = HTTPConnectionPool(host, port, timeout=timeout, maxsize=kept)
         pool.ConnectionCls = cast("Any", _Plain)
         return pool
     # One context for all connections: making one takes 17 ms.
     context = ssl.create_default_context(cafile=certifi.where())
-    secure = HTTPSConnectionPool(host, port, timeout=timeout, maxsize=_KEPT, ssl_context=context)
+    secure = HTTPSConnectionPool(host, port, timeout=timeout, maxsize=kept, ssl_context=context)
     secure.ConnectionCls = cast("Any", _Secure)
     return secure

@@ -60,7 +60,7 @@ def fingerprint(key: str) -> str:
 def quiet_vendors() -> None:
     """
     Silence libraries that log what they send: urllib3 writes paths at DEBUG, where a PostgREST
-    filter lies, httpx (under firebase-admin) whole URLs at INFO.
+    filter lies, httpx (of the operator's command) whole URLs at INFO.
     """
     for name in ("httpx", "httpcore", "urllib3", "google", "psycopg"):
         logger = logging.getLogger(name)

@@ -94,9 +94,11 @@ def _channel() -> grpc.Channel:
         return grpc.insecure_channel(emulator, _OPTIONS)
     import google.auth
     from google.auth.transport.grpc import AuthMetadataPlugin
-    from google.auth.transport.requests import Request
+    from google.auth.transport.urllib3 import Request
+    from urllib3 import PoolManager
 
-    account, _ = google.auth.default(scopes=_SCOPES)
-    token = grpc.metadata_call_credentials(AuthMetadataPlugin(account, Request()))
+    request = Request(PoolManager())
+    account, _ = google.auth.default(scopes=_SCOPES, request=request)
+    token = grpc.metadata_call_credentials(AuthMetadataPlugin(account, request))
     secured = grpc.composite_channel_credentials(grpc.ssl_channel_credentials(), token)
     return grpc.secure_channel(_HOST, secured, _OPTIONS)

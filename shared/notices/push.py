@@ -5,32 +5,31 @@ A push passes third parties in clear and shows on lock screens, so it says nothi
 something to see, and carries an opaque id; the inbox document is what counts. Sending has no
 idempotency key: whatever is sent again under the same id replaces itself on the device (collapse
 key and tag on Android, collapse id on iOS), so a repeat is never a second notification.
+
+Not through firebase-admin: importing it takes 0.13 s and 23 MB of a cold start. What is sent is
+what it sends; a contract test sends both to one server and compares (docs/decisions/0120).
 """
 
 from __future__ import annotations
 
 import hashlib
-import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
-from typing import Any, Literal, cast
+from itertools import repeat
+from typing import Any
 
-from firebase_admin import exceptions, messaging
-from requests.adapters import HTTPAdapter
-
-from shared import firebase_app, settings
+from shared import google_account, settings
+from shared.errors import TransientError
+from shared.json_http import JsonHttp
+from shared.notices.receipts import Receipt, receipt
 from shared.observability import tracing
 
-# As many at a time as the SDK's connection pool holds; it starts a thread for each. The API's own
-# limit is 500.
+_URL = "https://fcm.googleapis.com"
+_TIMEOUT_S = 10.0
+# At a time, each on a connection and in a thread of its own: the API takes one push a request.
 _AT_ONCE = 100
 _TITLE, _BODY = "HealBridge", "You have a new message in the app."
-_FCM_ERROR = "type.googleapis.com/google.firebase.fcm.v1.FcmError"
-_BAD_REQUEST = "type.googleapis.com/google.rpc.BadRequest"
-
-Fate = Literal["taken", "dead", "later", "refused"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,26 +40,14 @@ class Push:
     token: str
 
 
-@dataclass(frozen=True, slots=True)
-class Receipt:
-    """
-    What became of a push: taken by the service; its token is dead; try later (`retry_after` in
-    seconds); or refused, and so would every repetition be. `code` says why.
-    """
-
-    fate: Fate
-    code: str | None = None
-    retry_after: float | None = None
-
-
 class Messaging:
     """Sends pushes; nothing but a Receipt comes of a failure."""
 
     def __init__(self) -> None:
-        self._app = firebase_app.app()
-        # The SDK has no public way to its endpoint, its connections or their retries.
-        self._service: Any = messaging._get_messaging_service(self._app)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
-        _tune(self._service)
+        self._path = f"/v1/projects/{settings.required('GOOGLE_CLOUD_PROJECT')}/messages:send"
+        headers = {"Content-Type": "application/json", "X-GOOG-API-FORMAT-VERSION": "2"}
+        url = settings.optional("FCM_URL", _URL)
+        self._http = JsonHttp("fcm", url, headers, _TIMEOUT_S, kept=_AT_ONCE)
 
     def send(self, pushes: Sequence[Push]) -> list[Receipt]:
         """Send pushes; return a receipt for each, in order."""
@@ -71,17 +58,25 @@ class Messaging:
 
     def close(self) -> None:
         """Close the connections."""
-        self._service._client.session.close()  # noqa: SLF001
+        self._http.close()
 
     def _send(self, pushes: Sequence[Push]) -> list[Receipt]:
         try:
             with tracing.call("fcm", "send_each"):
-                answers = messaging.send_each([_message(push) for push in pushes], app=self._app)
-        except (
-            exceptions.FirebaseError
-        ):  # before anything was sent: no token of our own to send with
+                headers = google_account.authorization()
+                with ThreadPoolExecutor(len(pushes)) as threads:
+                    return list(threads.map(self._push, pushes, repeat(headers)))
+        except TransientError:  # before anything was sent: no token of our own to send with
             return [Receipt("later", "fcm_unreachable")] * len(pushes)
-        return [_receipt(answer.exception) for answer in answers.responses]
+
+    def _push(self, push: Push, headers: Mapping[str, str]) -> Receipt:
+        try:
+            answer = self._http.send("POST", self._path, {"message": _message(push)}, headers)
+        except TransientError:
+            return Receipt("later", "fcm_unavailable")
+        except ValueError:  # half a character: no device has such a token
+            return Receipt("dead", "fcm_token_invalid")
+        return receipt(answer)
 
 
 def fingerprint(token: str) -> str:
@@ -89,93 +84,11 @@ def fingerprint(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()[:16]
 
 
-def _tune(service: Any) -> None:
-    """
-    Lead the SDK to another endpoint if one is set, and switch off its own retries: upon a 503 it
-    would send four times more, within a second or two.
-    """
-    base = settings.optional("FCM_URL", "")
-    if base:
-        service._fcm_url = f"{base}/v1/projects/{service._project_id}/messages:send"  # noqa: SLF001
-    plain = HTTPAdapter(pool_maxsize=_AT_ONCE, max_retries=0)
-    service._client.session.mount(service._fcm_url, plain)  # noqa: SLF001 - the longest prefix wins
-
-
-def _message(push: Push) -> messaging.Message:
-    with warnings.catch_warnings():
-        # Profiles hold registration tokens; `fid`, which is to replace them, is another identifier.
-        warnings.filterwarnings("ignore", "Message.token is deprecated", DeprecationWarning)
-        return messaging.Message(
-            token=push.token,
-            notification=messaging.Notification(_TITLE, _BODY),
-            data={"notificationId": push.id},
-            android=messaging.AndroidConfig(
-                collapse_key=push.id, notification=messaging.AndroidNotification(tag=push.id)
-            ),
-            apns=messaging.APNSConfig(headers={"apns-collapse-id": push.id}),
-        )
-
-
-def _receipt(error: Exception | None) -> Receipt:
-    """
-    Sort the service's answers. A token is dead only when the service says so of the token itself:
-    404 and 403 without that word mean a wrong project or missing rights, and are ours to mend.
-    """
-    match error:
-        case None:
-            return Receipt("taken")
-        case messaging.UnregisteredError():
-            return Receipt("dead", "fcm_unregistered")
-        case messaging.SenderIdMismatchError():
-            return Receipt("dead", "fcm_sender_id_mismatch")
-        case exceptions.InvalidArgumentError() if _blames_token(error):
-            return Receipt("dead", "fcm_token_invalid")
-        case exceptions.InvalidArgumentError():
-            return Receipt("refused", "fcm_refused_message")
-        case _:
-            return Receipt("later", _later_code(error), _retry_after(error))
-
-
-def _later_code(error: Exception) -> str:
-    match error:
-        case messaging.ThirdPartyAuthError():
-            return "fcm_third_party_auth"  # the APNs key or web push certificate: ours to mend
-        case messaging.QuotaExceededError() | exceptions.ResourceExhaustedError():
-            return "fcm_quota"
-        case (
-            exceptions.UnauthenticatedError()
-            | exceptions.PermissionDeniedError()
-            | exceptions.NotFoundError()
-        ):
-            return "fcm_misconfigured"
-        case exceptions.UnavailableError() | exceptions.DeadlineExceededError():
-            return "fcm_unavailable"
-        case _:
-            return "fcm_internal"
-
-
-def _blames_token(error: exceptions.FirebaseError) -> bool:
-    """Tell whether the invalid argument is the token: a fault of our message has violations."""
-    try:
-        details = cast("Any", error.http_response).json()["error"]["details"]
-        kinds = {detail["@type"] for detail in details}
-    except (AttributeError, KeyError, TypeError, ValueError):
-        return False
-    return _FCM_ERROR in kinds and _BAD_REQUEST not in kinds
-
-
-def _retry_after(error: Exception) -> float | None:
-    """Read Retry-After: seconds, or a date."""
-    response = getattr(error, "http_response", None)
-    given = None if response is None else response.headers.get("Retry-After")
-    if given is None:
-        return None
-    try:
-        return max(float(given), 0)
-    except ValueError:
-        pass
-    try:
-        wait = (parsedate_to_datetime(given) - datetime.now(UTC)).total_seconds()
-    except (TypeError, ValueError):
-        return None
-    return max(wait, 0)
+def _message(push: Push) -> dict[str, Any]:
+    return {
+        "token": push.token,
+        "notification": {"title": _TITLE, "body": _BODY},
+        "data": {"notificationId": push.id},
+        "android": {"collapse_key": push.id, "notification": {"tag": push.id}},
+        "apns": {"headers": {"apns-collapse-id": push.id}},
+    }

@@ -71,7 +71,11 @@ EXACT = {
     "firestore_quota": "Firestore's quota is used up: raise it. " + _WAIT,
     "firestore_denied": "The function's account may not use Firestore: grant it"
     " roles/datastore.user. " + _WAIT,
+    "firebase_unreachable": "See that Firebase Auth answers (Google's status page). " + _WAIT,
+    "firebase_answer_broken": "Firebase Auth answered in an unknown form: report it. " + _WAIT,
     "firebase_quota": "Firebase's quota is used up: raise it. " + _WAIT,
+    "google_credentials_unavailable": "The function gets no token of its account: see that its"
+    " service account exists and is enabled. " + _WAIT,
     "google_keys_unreachable": "Google's public keys cannot be fetched: see the network. " + _WAIT,
     "embeddings_unreachable": "See that the embeddings provider answers. " + _WAIT,
     "embeddings_quota": "The embeddings account has no credit: top it up. Asked once an hour.",

@@ -1,40 +1,42 @@
-"""Firebase Auth accounts, through the Admin SDK."""
+"""Firebase Auth accounts. What none can be is refused here and not sent, as by firebase-admin."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
+from urllib.parse import urlencode
 
-from firebase_admin import auth, exceptions
-
-from shared import firebase_app
 from shared.errors import PermanentError, TransientError
 from shared.models.users import Account
 from shared.observability import tracing
-from shared.people import contacts
+from shared.stores import account_answers
+from shared.stores.identity_toolkit import UID_TAKEN, IdentityToolkit
 
-if TYPE_CHECKING:
-    from collections.abc import Generator
-
-_LOOKUP_LIMIT = 100  # identifiers per get_users call (Admin SDK)
-_PAGE = 1000  # accounts per list_users call (Admin SDK)
+_LOOKUP_LIMIT = 100  # uids per lookup
+_PAGE = 1000  # accounts per page of the listing, at most
+_LONGEST_UID = 128
+_LONGEST_CLAIMS = 1000  # characters of their JSON, which is carried in every token
+_RESERVED = frozenset({
+    "acr", "amr", "at_hash", "aud", "auth_time", "azp", "cnf", "c_hash", "exp", "firebase", "iat",
+    "iss", "jti", "nbf", "nonce", "sub",
+})  # fmt: skip
 
 
 class Accounts:
     """Reads accounts, sets their custom claims, deletes them for an erasure."""
 
     def __init__(self) -> None:
-        self._app = firebase_app.app()
+        self._toolkit = IdentityToolkit()
 
     def read(self, uids: Sequence[str]) -> dict[str, Account]:
         """Return the accounts that exist, by uid."""
         found: dict[str, Account] = {}
-        with translated("get_users"):
+        with tracing.call("firebase_auth", "get_users"):
             for start in range(0, len(uids), _LOOKUP_LIMIT):
-                wanted = [auth.UidIdentifier(uid) for uid in uids[start : start + _LOOKUP_LIMIT]]
-                for user in auth.get_users(wanted, app=self._app).users:
-                    found[str(user.uid)] = _account(user)
+                wanted = [_uid(uid) for uid in uids[start : start + _LOOKUP_LIMIT]]
+                said = self._toolkit.post("/accounts:lookup", {"localId": wanted})
+                found |= {account.uid: account for account in account_answers.found(said)}
         return found
 
     def page(
@@ -46,31 +48,37 @@ class Accounts:
         (firebase_listing_expired) for a token that Firebase no longer takes: list from the start.
         """
         try:
-            with translated("list_users"):
-                page = auth.list_users(page_token=token, max_results=size, app=self._app)
+            with tracing.call("firebase_auth", "list_users"):
+                _check(1 <= size <= _PAGE and token != "")
+                asked: dict[str, Any] = {"maxResults": size}
+                if token is not None:
+                    asked["nextPageToken"] = token
+                said = self._toolkit.get(f"/accounts:batchGet?{urlencode(asked)}")
         except PermanentError:
             if token is None:
                 raise
             raise TransientError("firebase_listing_expired") from None
-        accounts = [
-            (_account(user), (user.user_metadata.creation_timestamp or 0) / 1000)
-            for user in page.users
-        ]
-        return accounts, page.next_page_token or None
+        return account_answers.listed(said)
 
     def create(self, uid: str, email: str) -> None:
         """Create an account under a uid of our choice; one that exists is left alone."""
-        with translated("create_user"):
+        with tracing.call("firebase_auth", "create_user"):
+            name, at, domain = email.partition("@")
+            _check(name and at and domain and "@" not in domain)
             try:
-                auth.create_user(uid=uid, email=email, app=self._app)
-            except auth.UidAlreadyExistsError:
+                said = self._toolkit.post("/accounts", {"localId": _uid(uid), "email": email})
+            except TransientError as refusal:
+                if refusal.code != UID_TAKEN:
+                    raise
                 return
+            account_answers.changed(said, "localId")
 
     def delete(self, uid: str) -> int:
         """Delete an account; return how many there were."""
         try:
-            with translated("delete_user"):
-                auth.delete_user(uid, app=self._app)
+            with tracing.call("firebase_auth", "delete_user"):
+                said = self._toolkit.post("/accounts:delete", {"localId": _uid(uid)})
+                account_answers.changed(said, "kind")
         except PermanentError as error:
             if error.code == "firebase_user_gone":
                 return 0
@@ -79,38 +87,24 @@ class Accounts:
 
     def set_claims(self, uid: str, claims: dict[str, Any]) -> None:
         """Replace an account's custom claims: the caller passes the ones to keep too."""
-        with translated("set_claims"):
-            auth.set_custom_user_claims(uid, claims, app=self._app)
+        with tracing.call("firebase_auth", "set_claims"):
+            text = json.dumps(claims)
+            _check(len(text) <= _LONGEST_CLAIMS and not _RESERVED & claims.keys())
+            body = {"localId": _uid(uid), "customAttributes": text}
+            account_answers.changed(self._toolkit.post("/accounts:update", body), "localId")
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._toolkit.close()
 
 
-@contextmanager
-def translated(operation: str) -> Generator[None]:
-    """Turn the Admin SDK's errors into ours; their text may hold contacts."""
-    with tracing.call("firebase_auth", operation), _ours():
-        yield
+def _check(kept: object) -> None:
+    """Refuse for good what breaks a rule."""
+    if not kept:
+        raise PermanentError("firebase_invalid_argument")
 
 
-@contextmanager
-def _ours() -> Generator[None]:
-    try:
-        yield
-    except auth.UserNotFoundError:
-        raise PermanentError("firebase_user_gone") from None
-    except exceptions.ResourceExhaustedError:
-        raise TransientError("firebase_quota") from None
-    except exceptions.InvalidArgumentError:
-        raise PermanentError("firebase_invalid_argument") from None
-    except exceptions.FirebaseError as error:
-        raise TransientError(f"firebase_{str(error.code).lower()}") from None
-    except ValueError:  # the SDK's own check of its arguments, such as a uid over 128 characters
-        raise PermanentError("firebase_invalid_argument") from None
-
-
-def _account(user: auth.UserRecord) -> Account:
-    return Account(
-        uid=str(user.uid),
-        email=contacts.email(user.email),
-        phone=contacts.phone(user.phone_number),
-        verified=bool(user.email_verified),
-        claims=dict(user.custom_claims or {}),
-    )
+def _uid(uid: str) -> str:
+    """Return a uid that an account can have."""
+    _check(0 < len(uid) <= _LONGEST_UID)
+    return uid

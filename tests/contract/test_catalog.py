@@ -156,7 +156,7 @@ def test_importing_main_imports_no_sdk() -> None:
     ("function", "foreign"),
     [
         ("store_document", ("openai", "google.cloud.pubsub", "firebase_admin", "postgrest")),
-        ("store_user", ("openai", "google.cloud.pubsub", "postgrest")),
+        ("store_user", ("openai", "google.cloud.pubsub", "firebase_admin", "postgrest")),
         ("relay_core_outbox", ("openai", "google.cloud.pubsub", "firebase_admin", "postgrest")),
         ("announce_user", ("openai", "google.cloud.pubsub", "postgrest", "psycopg")),
     ],

@@ -16,6 +16,7 @@ HEAVY = (
     "google.cloud.firestore_v1", "google.cloud.pubsub_v1", "google.pubsub_v1", "openai", "supabase",
     "postgrest", "supabase_auth", "realtime", "storage3", "supabase_functions", "httpx", "httpx2",
     "httpcore", "pydantic", "yarl", "boto3", "botocore.session", "botocore.client", "psycopg",
+    "requests",
 )  # fmt: skip
 
 
@@ -39,6 +40,8 @@ def test_steps_import_no_sdk_before_they_are_called() -> None:
         ("show_appointment", "Clients().shown_appointments.show([], {'any': 1})"),
         ("store_profile", "Clients().profiles.read(['any'])"),
         ("erase_firebase", "Clients().firebase_patients.erase('any')"),
+        ("store_user", "Clients().accounts.read(['any'])"),
+        ("admit_user", "Clients().accounts.set_claims('any', {})"),
         ("copy_prescription_pdf", "pdfs.open(WebPlace('https://any/', 'any'), None).__enter__()"),
     ],
 )
@@ -55,6 +58,14 @@ def test_a_vendor_is_asked_without_its_package(name: str, use: str) -> None:
     assert found == "[]"
 
 
+def test_a_push_is_sent_without_its_package() -> None:
+    code = (
+        "from shared.clients import Clients; from shared.notices.push import Push\n"
+        "print(Clients().messaging.send([Push('any', 'any')])[0].code)"
+    )
+    assert imported("notify_appointment", code).splitlines() == ["fcm_unavailable", "[]"]
+
+
 def imported(name: str, more: str = "import shared.publisher") -> str:
     """Return which heavy modules are there once a function can be served and `more` was run."""
     code = (
@@ -67,6 +78,7 @@ def imported(name: str, more: str = "import shared.publisher") -> str:
         "FUNCTION_TARGET": name, "SUPABASE_URL": nobody, "SUPABASE_SERVICE_KEY": "key",
         "OPENAI_BASE_URL": nobody, "OPENAI_API_KEY": "key", "SUPABASE_S3_KEY": "key",
         "SUPABASE_S3_SECRET": "secret", "FIRESTORE_EMULATOR_HOST": "127.0.0.1:1",
+        "FIREBASE_AUTH_EMULATOR_HOST": "127.0.0.1:1", "FCM_URL": nobody,
         "GOOGLE_CLOUD_PROJECT": "demo-test",
     }  # fmt: skip
     command = [sys.executable, "-c", code]

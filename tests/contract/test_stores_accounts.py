@@ -1,8 +1,8 @@
 """
-Firebase accounts, in memory and through the Admin SDK.
+Firebase accounts, in memory and over HTTP.
 
-The Admin SDK talks to a few lines that answer as Identity Toolkit does (accounts:lookup and
-accounts:update); the end-to-end tests run it on the real emulator.
+What is asked are a few lines that answer as Identity Toolkit does (accounts:lookup, accounts:update
+and accounts:batchGet); the tests in tests/contract/firebase ask the real emulator.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from typing import Any
 import pytest
 
 from infra.local.loopback import Request, Response
-from shared import firebase_app
 from shared.errors import PermanentError, TransientError
 from shared.models.users import Account
 from shared.stores.accounts import Accounts
@@ -83,19 +82,21 @@ def _toolkit(firebase: MemoryFirebase) -> IdentityToolkit:
     return IdentityToolkit(firebase)
 
 
-@pytest.fixture(name="sdk")
-def _sdk(toolkit: IdentityToolkit, monkeypatch: pytest.MonkeyPatch) -> Generator[Accounts]:
-    """The real store, its SDK pointed at the toolkit."""
+@pytest.fixture(name="kept")
+def _kept(toolkit: IdentityToolkit, monkeypatch: pytest.MonkeyPatch) -> Generator[Accounts]:
+    """The real store, pointed at the toolkit."""
     with served(toolkit.answer) as host:
         monkeypatch.setenv("FIREBASE_AUTH_EMULATOR_HOST", host)
         accounts = Accounts()
         yield accounts
-        firebase_app.close()
+        accounts.close()
 
 
-@pytest.fixture(name="accounts", params=["memory", "sdk"])
+@pytest.fixture(name="accounts", params=["memory", "kept"])
 def _accounts(request: pytest.FixtureRequest, firebase: MemoryFirebase) -> Any:
-    return MemoryAccounts(firebase) if request.param == "memory" else request.getfixturevalue("sdk")
+    if request.param == "memory":
+        return MemoryAccounts(firebase)
+    return request.getfixturevalue("kept")
 
 
 def test_accounts_are_read_by_uid_with_contacts_in_normal_form(
@@ -137,10 +138,10 @@ def test_a_uid_that_no_account_can_have_is_refused_for_good(accounts: Any) -> No
         accounts.read(["x" * 129])
 
 
-def test_claims_that_no_token_can_hold_are_refused_for_good(sdk: Accounts) -> None:
+def test_claims_that_no_token_can_hold_are_refused_for_good(kept: Accounts) -> None:
     for claims in ({"sub": "reserved"}, {"plan": "x" * 1000}):
         with pytest.raises(PermanentError, match="firebase_invalid_argument"):
-            sdk.set_claims("u1", claims)
+            kept.set_claims("u1", claims)
 
 
 @pytest.mark.parametrize(
@@ -155,32 +156,32 @@ def test_claims_that_no_token_can_hold_are_refused_for_good(sdk: Accounts) -> No
     ],
 )
 def test_a_refusal_of_the_service_is_tried_again_and_carries_no_text(
-    sdk: Accounts, toolkit: IdentityToolkit, status: int, code: str, expected: str
+    kept: Accounts, toolkit: IdentityToolkit, status: int, code: str, expected: str
 ) -> None:
     toolkit.refuse = (status, code)
     with pytest.raises(TransientError) as raised:
-        sdk.read(["u1"])
+        kept.read(["u1"])
     assert str(raised.value) == expected
     assert raised.value.__suppress_context__
 
 
 def test_a_listing_whose_token_has_expired_is_begun_anew_another_time(
-    sdk: Accounts, toolkit: IdentityToolkit, firebase: MemoryFirebase
+    kept: Accounts, toolkit: IdentityToolkit, firebase: MemoryFirebase
 ) -> None:
     for number in range(5):
         firebase.sign_up(f"u{number}")
-    _, token = sdk.page(None, 2)
+    _, token = kept.page(None, 2)
     toolkit.next = "another"
     with pytest.raises(TransientError, match=r"^firebase_listing_expired$"):
-        sdk.page(token, 2)
+        kept.page(token, 2)
     uids: list[str] = []
-    page, token = sdk.page(None, 2)
+    page, token = kept.page(None, 2)
     while page:
         uids += [account.uid for account, _ in page]
-        page, token = sdk.page(token, 2) if token else ([], None)
+        page, token = kept.page(token, 2) if token else ([], None)
     assert uids == [f"u{number}" for number in range(5)]
 
 
-def test_a_page_that_is_asked_for_wrongly_is_no_expired_token(sdk: Accounts) -> None:
+def test_a_page_that_is_asked_for_wrongly_is_no_expired_token(kept: Accounts) -> None:
     with pytest.raises(PermanentError, match="firebase_invalid_argument"):
-        sdk.page(None, 1001)
+        kept.page(None, 1001)

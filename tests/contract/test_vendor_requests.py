@@ -7,10 +7,9 @@ changes the protocol shows here.
 from __future__ import annotations
 
 import base64
-import json
 import struct
 from collections.abc import Callable, Generator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import httpx
@@ -21,54 +20,19 @@ from postgrest.exceptions import APIError
 from supabase_auth import SyncGoTrueAdminAPI
 from supabase_auth.errors import AuthApiError, AuthError, AuthRetryableError
 
-from infra.local.loopback import JSON, Request, Response
 from shared.errors import SyncError
 from shared.search import embeddings
 from shared.search.embeddings import Embedder
 from shared.stores.supabase import Supabase
-from tests.contract.serving import served
+from tests.contract.recording import Server, recording
 
 USER = "5a1f0c6e-0d5b-4b52-9a4e-0f6f5f4c2b11"
 TEXT = 'रोगी "two"\n\\'
-# The transport's own, and what a package tells of itself.
-OF_THE_CLIENT = {"host", "connection", "user-agent", "accept-encoding", "content-length"}
-OF_THE_PACKAGE = ("x-client-info", "x-stainless-")
-
-
-@dataclass
-class Server:
-    """Keeps what it is sent and answers all of it alike."""
-
-    url: str = ""
-    requests: list[Request] = field(default_factory=list)
-    answer: Response = Response(200, b"{}", {"Content-Type": JSON})  # noqa: RUF009 - frozen
-
-    def take(self, request: Request) -> Response:
-        self.requests.append(request)
-        return self.answer
-
-    def meanings(self) -> list[tuple[Any, ...]]:
-        """Return what each request means: method, path, query, JSON body, headers."""
-        return [
-            (r.method, r.path, r.query, json.loads(r.body) if r.body else None, _headers(r))
-            for r in self.requests
-        ]
-
-
-def _headers(request: Request) -> dict[str, str]:
-    given = {"accept": "*/*"} | request.headers  # which is what none means
-    return {
-        name: value
-        for name, value in given.items()
-        if name not in OF_THE_CLIENT and not name.startswith(OF_THE_PACKAGE)
-    }
 
 
 @pytest.fixture(name="server")
 def _server() -> Generator[Server]:
-    server = Server()
-    with served(server.take) as host:
-        server.url = f"http://{host}"
+    with recording() as server:
         yield server
 
 
@@ -110,7 +74,7 @@ IDS = [
 def test_rows_are_asked_for_in_the_same_way(
     server: Server, ours: Supabase, theirs: Official, ids: list[str]
 ) -> None:
-    server.answer = Response(200, b"[]", {"Content-Type": JSON})
+    server.says(200, [])
     columns = "id,patient_id,structured_json"
     theirs.data.table("documents").select(columns).in_("id", ids).execute()
     ours.select("documents", columns, ids)
@@ -152,7 +116,7 @@ def test_users_are_written_in_the_same_way(
 ) -> None:
     now = "2026-01-01T00:00:00Z"
     user = {"id": USER, "aud": "", "app_metadata": {}, "user_metadata": {}, "created_at": now}
-    server.answer = Response(200, json.dumps(user).encode(), {"Content-Type": JSON})
+    server.says(200, user)
     their(theirs.users)
     our(ours)
     expected, found = server.meanings()
@@ -176,8 +140,7 @@ BODIES: list[Any] = [
 def test_a_refusal_of_the_data_api_is_read_in_the_same_way(
     server: Server, ours: Supabase, theirs: Official, body: Any, status: int
 ) -> None:
-    content = body if isinstance(body, str) else json.dumps(body)
-    server.answer = Response(status, content.encode(), {"Content-Type": JSON})
+    server.says(status, body)
     with pytest.raises(APIError) as their:
         theirs.data.rpc("some_function", {}).execute()
     with pytest.raises(SyncError) as our:
@@ -209,8 +172,7 @@ def test_a_refusal_of_the_auth_api_is_read_in_the_same_way(
     headers: dict[str, str],
     status: int,
 ) -> None:
-    content = body if isinstance(body, str) else json.dumps(body)
-    server.answer = Response(status, content.encode(), {"Content-Type": JSON} | headers)
+    server.says(status, body, headers)
     with pytest.raises(AuthError) as their:
         theirs.users.create_user({"email": "a@example.com"})
     with pytest.raises(SyncError) as our:
@@ -238,7 +200,7 @@ def test_embeddings_are_asked_for_and_read_in_the_same_way(
     data = [{"object": "embedding", "index": n, "embedding": e} for n, e in enumerate(shown)]
     usage = {"prompt_tokens": 4, "total_tokens": 4}
     answer = {"object": "list", "model": "m", "data": data, "usage": usage}
-    server.answer = Response(200, json.dumps(answer).encode(), {"Content-Type": JSON})
+    server.says(200, answer)
     monkeypatch.setenv("OPENAI_API_KEY", "key")
     monkeypatch.setenv("OPENAI_BASE_URL", f"{server.url}/v1/")
     embedder = Embedder()

@@ -16,7 +16,6 @@ from psycopg.rows import dict_row
 from infra.command import target
 from infra.local.demo.apps import Backend, EdgeFunction, PatientApp
 from infra.local.stack import Options, Stack
-from shared import firebase_app
 from shared.observability import tracing
 from tests.e2e.collector import Collector, collector
 from tests.e2e.terminal import Operator
@@ -127,6 +126,4 @@ def _operator(running: Running, monkeypatch: pytest.MonkeyPatch) -> Generator[Op
     monkeypatch.setattr(tracing, "_made", [])
     yield Operator(running.stack.options.stack_file, monkeypatch)
     target._facts.clear()
-    if firebase_app.app.cache_info().currsize:
-        firebase_app.close()
     gc.collect()  # what a command left open is this test's, which allows for it

@@ -118,6 +118,9 @@ class MemoryAccounts:
                 raise PermanentError("firebase_user_gone")
             self._firebase.account_rows[uid] = replace(account, claims=dict(claims))
 
+    def close(self) -> None:
+        """Nothing is open."""
+
 
 def _lies_in(at: str, collection: str, *, anywhere: bool) -> bool:
     parts = at.split("/")
@@ -125,7 +128,7 @@ def _lies_in(at: str, collection: str, *, anywhere: bool) -> bool:
 
 
 def _check(uid: str) -> None:
-    if not 0 < len(uid) <= 128:  # the Admin SDK refuses it before it asks
+    if not 0 < len(uid) <= 128:  # refused before it is asked for
         raise PermanentError("firebase_invalid_argument")
 
 

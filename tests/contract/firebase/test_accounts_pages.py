@@ -1,4 +1,4 @@
-"""All accounts, page by page: in memory and through the Admin SDK on the Auth emulator."""
+"""All accounts, page by page: in memory and on the Auth emulator."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from shared import firebase_app
 from shared.repair.reconciliations import reconciliation
 from shared.stores.accounts import Accounts
 from tests.contract.firebase.conftest import OWNER, PROJECT, Emulators
@@ -78,7 +77,7 @@ def _people(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
     people = Emulator(emulators)
     yield people
     people.clear()
-    firebase_app.close()
+    people.accounts.close()
 
 
 def listed(people: People, between: Callable[[int], None] = lambda _: None) -> list[list[str]]:

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from shared import firebase_app
 from shared.stores.accounts import Accounts
 from shared.stores.firebase_patients import FirebasePatients
 from shared.stores.firestore import MAX_WRITES, Write
@@ -59,12 +58,13 @@ def test_erasing_who_is_gone_or_was_never_there_finds_nothing(documents: Any) ->
     assert patients.shown(["visit-of-nobody"]) == []
 
 
-@pytest.fixture(name="sdk")
-def _sdk(emulators: Emulators, monkeypatch: pytest.MonkeyPatch) -> Generator[Accounts]:
+@pytest.fixture(name="kept")
+def _kept(emulators: Emulators, monkeypatch: pytest.MonkeyPatch) -> Generator[Accounts]:
     for name, value in emulators.firebase.environment().items():
         monkeypatch.setenv(name, value)
-    yield Accounts()
-    firebase_app.close()
+    accounts = Accounts()
+    yield accounts
+    accounts.close()
 
 
 @pytest.mark.parametrize("kind", ["memory", "emulator"])
@@ -73,7 +73,7 @@ def test_an_account_is_deleted_once_and_one_that_is_gone_is_none(
 ) -> None:
     accounts: Any = MemoryAccounts(MemoryFirebase())
     if kind == "emulator":
-        accounts = request.getfixturevalue("sdk")
+        accounts = request.getfixturevalue("kept")
     accounts.create(UID, "leaver@example.com")
     accounts.create(UID, "leaver@example.com")  # it is there: left alone
     accounts.create(OTHER, "leaver2@example.com")

@@ -1,4 +1,4 @@
-"""Pushes through the real Admin SDK to the stand-in of Cloud Messaging: what each answer means."""
+"""Pushes to the stand-in of Cloud Messaging: what each answer means."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ import httpx
 import pytest
 
 from infra.local.processes import free_port
-from shared import firebase_app
+from shared.json_http import Answer
 from shared.notices.push import Messaging, Push, Receipt
+from shared.notices.receipts import receipt
 from tests.contract.launcher import Launcher
 from tests.memory.messaging import MemoryMessaging
 
@@ -73,7 +74,6 @@ def _messaging(fcm: Endpoint, monkeypatch: pytest.MonkeyPatch) -> Generator[Mess
     client = Messaging()
     yield client
     client.close()
-    firebase_app.close()
 
 
 def test_a_push_says_nothing_and_carries_its_id_alone(fcm: Endpoint, messaging: Messaging) -> None:
@@ -114,7 +114,7 @@ class AtTheService:
 Devices = InMemory | AtTheService
 
 
-@pytest.fixture(name="devices", params=["memory", "sdk"])
+@pytest.fixture(name="devices", params=["memory", "service"])
 def _devices(request: pytest.FixtureRequest) -> Devices:
     if request.param == "memory":
         return InMemory()
@@ -191,7 +191,7 @@ def test_every_refusal_has_its_meaning_and_carries_no_text(
     assert fcm.shown() == {}
 
 
-def test_the_sdk_does_not_try_again_by_itself(fcm: Endpoint, messaging: Messaging) -> None:
+def test_nothing_is_sent_again_by_itself(fcm: Endpoint, messaging: Messaging) -> None:
     fcm.fault(status=503, count=1)
     assert messaging.send([Push("n1", "t1")])[0].fate == "later"
     assert messaging.send([Push("n1", "t1")]) == [Receipt("taken")]
@@ -218,18 +218,15 @@ def test_retry_after_is_handed_on_as_seconds(fcm: Endpoint, messaging: Messaging
         (format_datetime(datetime.now(UTC) + timedelta(hours=1)), 3000, 3600),
         (format_datetime(datetime.now(UTC) - timedelta(hours=1)), 0, 0),
         ("soon", None, None),
+        ("nan", None, None),
+        ("inf", None, None),
+        ("-1", 0, 0),
     ],
 )
 def test_retry_after_may_be_a_date_and_nonsense_is_none(
     given: str, least: float | None, most: float | None
 ) -> None:
-    from firebase_admin import exceptions
-
-    from shared.notices import push
-
-    response = httpx.Response(429, headers={"Retry-After": given})
-    refusal = exceptions.ResourceExhaustedError("m", http_response=response)
-    wait = push._receipt(refusal).retry_after
+    wait = receipt(Answer(429, {"Retry-After": given}, b"")).retry_after
     if least is None or most is None:
         assert wait is None
     else:
@@ -257,7 +254,6 @@ def test_an_endpoint_that_is_away_is_tried_later(
     messaging = Messaging()
     assert messaging.send([Push("n1", "t1")]) == [Receipt("later", "fcm_unavailable")]
     messaging.close()
-    firebase_app.close()
 
 
 @pytest.mark.parametrize(
