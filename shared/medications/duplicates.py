@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from shared.medications.medication import Medication
-from shared.medications.text import fold
+from shared.text import fold
 
 _FLAG = "conflicting_duplicate"
 

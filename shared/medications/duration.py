@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from shared.medications.text import fold, number, remembered
+from shared.text import fold, number, remembered
 
 DEFAULT_DAYS = 30  # the product's default when a prescription states no duration at all
 MAX_DAYS = 365

@@ -12,7 +12,7 @@ from shared.medications.frequency import Frequency, read_frequency
 from shared.medications.medication import Medication
 from shared.medications.raw_line import Stated, contradicts
 from shared.medications.strength import Strength, read_strength, strength_text
-from shared.medications.text import (
+from shared.text import (
     compatible,
     fold,
     number,

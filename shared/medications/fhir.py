@@ -28,9 +28,9 @@ from decimal import Decimal
 from typing import Any
 
 from shared.medications.medication import Medication
-from shared.medications.text import fold
 from shared.medications.timing import Timing
 from shared.medications.vocabulary import DOSE_UNITS
+from shared.text import fold
 
 GTS_SYSTEM = "http://terminology.hl7.org/CodeSystem/v3-GTSAbbreviation"
 UCUM_SYSTEM = "http://unitsofmeasure.org"

@@ -10,8 +10,8 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from shared.medications.phrases import ContradictionError, Reading, UnreadableError, read_phrases
-from shared.medications.text import fold
 from shared.medications.timing import PeriodUnit, Rate, Timing, When
+from shared.text import fold
 
 _HOURS: dict[PeriodUnit, int] = {"h": 1, "d": 24, "wk": 168, "mo": 720}
 _LONGEST: dict[PeriodUnit, int] = {"h": 72, "d": 31, "wk": 8, "mo": 12}

@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 from shared.medications.duration import MARKED, stated_days
 from shared.medications.frequency import read_frequency
 from shared.medications.strength import Strength
-from shared.medications.text import fold
 from shared.medications.timing import Timing
+from shared.text import fold
 
 _MICROGRAMS = {"mcg": 1, "mg": 1000, "mgs": 1000, "g": 10**6, "gm": 10**6, "gms": 10**6}
 _MASS = re.compile(

@@ -13,7 +13,7 @@ import re
 from decimal import Decimal
 from typing import NamedTuple, cast
 
-from shared.medications.text import fold, scalar_text
+from shared.text import fold, scalar_text
 
 _UNIT_NAMES = {
     "mg": "mg mgs milligram milligrams",

@@ -13,10 +13,10 @@ from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from typing import Any, cast
 
-from shared.medications.text import one_line
 from shared.models.profiles import Profile
 from shared.people import contacts
 from shared.people.date_of_birth import read_date_of_birth
+from shared.text import one_line
 
 # Spellings by meaning; the first that holds something counts.
 FIRST_NAME = ("firstName", "first_name")

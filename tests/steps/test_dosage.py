@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from shared.medications.duration import MAX_DAYS, mentions_duration, read_duration
 from shared.medications.frequency import read_frequency
-from shared.medications.text import compatible, fold
 from shared.medications.vocabulary import AMBIGUOUS, PHRASES
+from shared.text import compatible, fold
 
 quick = settings(deadline=None, max_examples=100)
 any_text = st.text(st.characters(exclude_categories=()), max_size=60)
