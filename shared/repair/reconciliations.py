@@ -20,6 +20,11 @@ if TYPE_CHECKING:
     from shared.clients import Clients
 
 
+# Comparisons that look into core while they list Firestore. An instance may have one connection to
+# core (docs/decisions/0150): it would be waited for in vain while core digests over it.
+_ASKS_CORE = frozenset({"profiles"})
+
+
 def reconciliation(name: str, to: Clients, *, grace_s: float = GRACE_S) -> Reconciliation:
     """Return the comparison of this name, ready to run."""
     projection = PROJECTIONS[name]
@@ -31,7 +36,7 @@ def reconciliation(name: str, to: Clients, *, grace_s: float = GRACE_S) -> Recon
         announce=announcer(projection.source, projection.kind, to),
         name=partial(projection.target_entity, settings.id_namespace()),
         grace_s=grace_s,
-        at_once=to.threads,
+        at_once=to.threads and name not in _ASKS_CORE,
     )
 
 

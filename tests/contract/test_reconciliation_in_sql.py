@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import time
+from typing import Any
+
 import pytest
 from psycopg.sql import SQL, Identifier
 
 from shared.papers.document_types import TYPES
 from shared.repair.digests import Table
 from shared.repair.projections import BUCKETS, PROJECTIONS, bucket, hash64
+from shared.repair.reconciliations import reconciliation
 from shared.stores.core import CoreDatabase
 from shared.stores.core_digests import CoreDigests
 from shared.stores.shown_appointments import copies
@@ -38,6 +42,27 @@ def test_more_differences_than_one_run_looks_into_are_left_to_the_next(
         if report.complete and not found:
             break
     assert report.source_rows == report.target_rows == 200
+
+
+@pytest.mark.parametrize("name", list(PROJECTIONS))
+def test_a_comparison_uses_one_connection_to_core_at_a_time(
+    to: RealStores, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An instance of `reconcile` has one, and a digest may hold it longer than others wait."""
+    bring_into_agreement(to)
+    read, users, most = CoreDatabase.read, 0, 0
+
+    def slowly(core: CoreDatabase, *asked: Any) -> Any:
+        nonlocal users, most
+        users += 1
+        most = max(most, users)
+        time.sleep(0.1)
+        users -= 1
+        return read(core, *asked)
+
+    monkeypatch.setattr(CoreDatabase, "read", slowly)
+    reconciliation(name, to).run()
+    assert most == 1
 
 
 @pytest.mark.parametrize("text", ["", "u1", "हिन्दी", "😀" * 40, 'quote " \\ slash', "\x7f\x1f\n"])
