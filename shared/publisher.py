@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 import grpc
 
-from shared import settings
+from shared import google_account, settings
 from shared.errors import TransientError
 from shared.events import Event, encode
 from shared.observability import tracing
@@ -27,10 +27,6 @@ if TYPE_CHECKING:
 
 _METHOD = "/google.pubsub.v1.Publisher/Publish"
 _HOST = "pubsub.googleapis.com:443"
-_SCOPES = (
-    "https://www.googleapis.com/auth/cloud-platform",
-    "https://www.googleapis.com/auth/pubsub",
-)
 _OPTIONS = [
     ("grpc.max_send_message_length", -1),
     ("grpc.max_receive_message_length", -1),
@@ -92,13 +88,21 @@ def _channel() -> grpc.Channel:
     """Open a channel to the emulator if there is one, else to Pub/Sub as the function's account."""
     if emulator := os.environ.get("PUBSUB_EMULATOR_HOST"):
         return grpc.insecure_channel(emulator, _OPTIONS)
-    import google.auth
-    from google.auth.transport.grpc import AuthMetadataPlugin
-    from google.auth.transport.urllib3 import Request
-    from urllib3 import PoolManager
-
-    request = Request(PoolManager())
-    account, _ = google.auth.default(scopes=_SCOPES, request=request)
-    token = grpc.metadata_call_credentials(AuthMetadataPlugin(account, request))
+    token = grpc.metadata_call_credentials(_Account())
     secured = grpc.composite_channel_credentials(grpc.ssl_channel_credentials(), token)
     return grpc.secure_channel(_HOST, secured, _OPTIONS)
+
+
+class _Account(grpc.AuthMetadataPlugin):
+    """Adds the function's token to a call, from a thread of gRPC's own."""
+
+    def __call__(
+        self, context: grpc.AuthMetadataContext, callback: grpc.AuthMetadataPluginCallback
+    ) -> None:
+        del context
+        try:
+            headers = google_account.authorization()
+        except TransientError as error:
+            callback((), error)
+        else:
+            callback(tuple((name.lower(), value) for name, value in headers.items()), None)

@@ -49,7 +49,7 @@ def run(world: World) -> list[Figure]:
     ]
     ready: dict[str, list[float]] = {}
     rss: dict[str, float] = {}
-    for number in range(world.amount(2, 1)):
+    for number in range(world.amount(4, 1)):
         for function in [None, *functions, None]:
             name = function.name if function else "bare"
             times = world.amount(1000, 10) if number == 0 else 0

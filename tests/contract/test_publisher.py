@@ -7,7 +7,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
-import google.auth
 import grpc
 import pytest
 from google.auth.credentials import Credentials
@@ -16,7 +15,7 @@ from google.pubsub_v1 import PublisherClient as Generated
 from google.pubsub_v1 import PublishResponse, PubsubMessage
 from google.pubsub_v1.services.publisher.transports.grpc import PublisherGrpcTransport
 
-from shared import publisher
+from shared import google_account, publisher
 from shared.errors import TransientError
 from shared.events import Event, Ref, encode
 from shared.publisher import Publisher, publish_request
@@ -95,21 +94,15 @@ def test_address_scopes_and_channel_settings_are_the_package_s(
 ) -> None:
     monkeypatch.delenv("PUBSUB_EMULATOR_HOST", raising=False)
     opened: list[tuple[Any, ...]] = []
-    scopes: list[Any] = []
-
-    def default(**asked: Any) -> tuple[Credentials, str]:
-        scopes.append(asked["scopes"])
-        return Token(), "demo-test"
 
     def open_(*given: Any) -> None:
         opened.append(given)
 
-    monkeypatch.setattr(google.auth, "default", default)
     monkeypatch.setattr(grpc, "secure_channel", open_)
     publisher._channel()
     ((address, _, options),) = opened
     assert address == f"{PublisherGrpcTransport.DEFAULT_HOST}:443"
-    assert scopes == [PublisherGrpcTransport.AUTH_SCOPES]
+    assert google_account.SCOPE in PublisherGrpcTransport.AUTH_SCOPES
     theirs: list[Any] = []
 
     class Asked(PublisherGrpcTransport):
@@ -120,6 +113,36 @@ def test_address_scopes_and_channel_settings_are_the_package_s(
 
     Asked(credentials=Token(), channel=Asked.create_channel).close()
     assert sorted(options) == sorted(theirs)
+
+
+def test_a_call_carries_the_functions_token_or_fails_for_want_of_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    plugins: list[Any] = []
+    given: list[tuple[Any, Any]] = []
+
+    def none() -> dict[str, str]:
+        raise TransientError("google_credentials_unavailable")
+
+    def take(headers: Any, error: Any) -> None:
+        given.append((headers, error))
+
+    def nothing(*_: Any) -> None: ...
+
+    monkeypatch.delenv("PUBSUB_EMULATOR_HOST", raising=False)
+    monkeypatch.setattr(grpc, "metadata_call_credentials", plugins.append)
+    monkeypatch.setattr(grpc, "composite_channel_credentials", nothing)
+    monkeypatch.setattr(grpc, "secure_channel", nothing)
+    publisher._channel()
+    monkeypatch.setattr(
+        google_account, "authorization", lambda: {"Authorization": "Bearer made-up"}
+    )
+    plugins[0](None, take)
+    monkeypatch.setattr(google_account, "authorization", none)
+    plugins[0](None, take)
+    assert given[0] == ((("authorization", "Bearer made-up"),), None)
+    assert given[1][0] == ()
+    assert str(given[1][1]) == "google_credentials_unavailable"
 
 
 class Token(Credentials):
