@@ -13,9 +13,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from shared.errors import PermanentError, SyncError, TransientError, where
-from shared.events import Ref
+
+if TYPE_CHECKING:
+    from shared.events import Ref
 
 FORWARDED = frozenset({"done", "conflict"})
 

@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING
 
 from shared import settings
 from shared.notices.notifying import notify
-from shared.outcomes import Outcomes
 from shared.runtime import core_first, step
 
 if TYPE_CHECKING:
     from shared.clients import Clients
+    from shared.outcomes import Outcomes
     from shared.runner import Batch
 
 

@@ -17,13 +17,13 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from shared.events import Ref
-from shared.models.appointments import Appointment
 from shared.outcomes import Outcome, Outcomes, done, gone
 from shared.recheck import Ledger, until_still
 from shared.runtime import core_first, step
 
 if TYPE_CHECKING:
     from shared.clients import Clients
+    from shared.models.appointments import Appointment
     from shared.runner import Batch
 
 

@@ -17,18 +17,18 @@ from typing import TYPE_CHECKING, Any, cast
 
 from shared import settings
 from shared.errors import SyncError
-from shared.events import Ref
 from shared.outcomes import Outcome, Outcomes, done, failed, gone
 from shared.papers.document_types import TYPES
 from shared.runtime import step
-from shared.search.embedding import Embedder
 from shared.search.indexing import Became, Documents, index
 
 if TYPE_CHECKING:
     from uuid import UUID
 
     from shared.clients import Clients
+    from shared.events import Ref
     from shared.runner import Batch
+    from shared.search.embedding import Embedder
     from shared.stores.supabase_documents import Indexable
 
 _CLINICIAN = ("doctor", "doctor_name", "doctorName", "clinician")

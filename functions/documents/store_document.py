@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Protocol
 from shared import settings
 from shared.errors import PermanentError
 from shared.events import Ref
-from shared.models.documents import Document, StoredDocument
 from shared.outcomes import Outcome, Outcomes, failed, gone
 from shared.papers.document_files import Files, Removals, delete_files
 from shared.papers.document_reading import store_form
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from shared.clients import Clients
+    from shared.models.documents import Document, StoredDocument
     from shared.runner import Batch
 
 

@@ -16,13 +16,13 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from shared.errors import PermanentError
-from shared.events import Ref
-from shared.models.users import Account
 from shared.outcomes import Outcome, Outcomes, done, failed
 from shared.runtime import step
 
 if TYPE_CHECKING:
     from shared.clients import Clients
+    from shared.events import Ref
+    from shared.models.users import Account
     from shared.runner import Batch
 
 _OBSTACLES = {"held": "legal_hold", "refused": "account_is_no_patient"}

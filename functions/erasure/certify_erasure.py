@@ -23,8 +23,6 @@ from shared.erasure import sealing
 from shared.erasure.erasing import Erasures, each
 from shared.errors import PermanentError, TransientError
 from shared.models.erasures import Erasure, Receipt
-from shared.models.users import Account
-from shared.outcomes import Outcomes
 from shared.runtime import step
 
 if TYPE_CHECKING:
@@ -32,6 +30,8 @@ if TYPE_CHECKING:
 
     from shared.clients import Clients
     from shared.events import Ref
+    from shared.models.users import Account
+    from shared.outcomes import Outcomes
     from shared.runner import Batch
     from shared.stores.dead_letters import Owners
 

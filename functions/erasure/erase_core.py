@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Protocol
 
 from shared.erasure.erasing import Erasures, each
 from shared.models.erasures import Erasure, Receipt
-from shared.outcomes import Outcomes
 from shared.runtime import step
 
 if TYPE_CHECKING:
     from shared.clients import Clients
+    from shared.outcomes import Outcomes
     from shared.runner import Batch
 
 _STORES = ("core", "backend_s3")

@@ -16,13 +16,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from shared.erasure.erasing import Erasures, each
-from shared.models.appointments import Appointment
 from shared.models.erasures import Erasure, Receipt
-from shared.outcomes import Outcomes
 from shared.runtime import step
 
 if TYPE_CHECKING:
     from shared.clients import Clients
+    from shared.models.appointments import Appointment
+    from shared.outcomes import Outcomes
     from shared.runner import Batch
 
 _STORES = ("firestore", "firebase_auth")

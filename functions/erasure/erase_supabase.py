@@ -18,13 +18,13 @@ from shared import ids, settings
 from shared.erasure.erasing import Erasures, each
 from shared.events import Ref
 from shared.models.erasures import Erasure, Receipt
-from shared.outcomes import Outcomes
 from shared.runtime import step
 
 if TYPE_CHECKING:
     from uuid import UUID
 
     from shared.clients import Clients
+    from shared.outcomes import Outcomes
     from shared.runner import Batch
 
 _STORES = ("supabase", "storage", "supabase_auth")

@@ -20,9 +20,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from shared import ids, settings
-from shared.events import Ref
-from shared.models.prescriptions import PdfCopy, PdfWork
-from shared.outcomes import Outcome, Outcomes
 from shared.papers.pdf_copying import Files, Sources, bring_up_to_date
 from shared.recheck import Recorded, until_still_as_recorded
 from shared.runtime import core_first, step
@@ -31,6 +28,9 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from shared.clients import Clients
+    from shared.events import Ref
+    from shared.models.prescriptions import PdfCopy, PdfWork
+    from shared.outcomes import Outcome, Outcomes
     from shared.runner import Batch
 
 

@@ -19,17 +19,17 @@ from typing import TYPE_CHECKING, Any, Protocol
 from shared import ids, settings
 from shared.errors import SyncError, TransientError
 from shared.events import Ref
-from shared.models.prescriptions import Prescription
 from shared.outcomes import Outcome, Outcomes, done, failed, gone
 from shared.runtime import core_first, step
-from shared.search.embedding import Embedder
 from shared.search.indexing import Became, Documents, index
 
 if TYPE_CHECKING:
     from uuid import UUID
 
     from shared.clients import Clients
+    from shared.models.prescriptions import Prescription
     from shared.runner import Batch
+    from shared.search.embedding import Embedder
 
 
 class Prescriptions(Protocol):

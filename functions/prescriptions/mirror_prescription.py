@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING, Protocol
 from shared import ids, settings
 from shared.events import Ref
 from shared.models.documents import Document
-from shared.models.prescriptions import Prescription
 from shared.outcomes import Outcome, Outcomes, done, gone
 from shared.papers.prescription_text import readable
 from shared.recheck import Ledger, until_still
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from shared.clients import Clients
+    from shared.models.prescriptions import Prescription
     from shared.runner import Batch
 
 

@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING, Protocol
 
 from shared import ids, settings
 from shared.errors import PermanentError
-from shared.models.profiles import DoctorProfile
 from shared.outcomes import Outcome, Outcomes, failed, unversioned
 from shared.people.doctor_reading import is_profile, read_doctor
 from shared.runtime import core_first, step
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
 
     from shared.clients import Clients
     from shared.events import Ref
+    from shared.models.profiles import DoctorProfile
     from shared.runner import Batch
     from shared.stores.firestore import Snapshot
 

@@ -15,13 +15,13 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from shared.errors import PermanentError
-from shared.events import Ref
-from shared.models.users import Account
 from shared.outcomes import Outcome, Outcomes, done, failed, gone
 from shared.runtime import step
 
 if TYPE_CHECKING:
     from shared.clients import Clients
+    from shared.events import Ref
+    from shared.models.users import Account
     from shared.runner import Batch
 
 ADMITTED = {"role": "authenticated"}

@@ -20,8 +20,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from shared import ids, settings
 from shared.errors import ContendedError, PermanentError
-from shared.events import Ref
-from shared.models.users import AuthUser, CoreUser
 from shared.outcomes import Outcome, Outcomes, failed, gone
 from shared.people.user_mirroring import Difference, compare
 from shared.recheck import Ledger, until_still
@@ -31,6 +29,8 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from shared.clients import Clients
+    from shared.events import Ref
+    from shared.models.users import AuthUser, CoreUser
     from shared.runner import Batch
 
 

@@ -15,7 +15,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from shared import ids, settings
-from shared.models.users import Account
 from shared.outcomes import Outcome, Outcomes, gone
 from shared.runtime import core_first, step
 
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from shared.clients import Clients
+    from shared.models.users import Account
     from shared.runner import Batch
 
 

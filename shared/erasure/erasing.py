@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 from shared import log
 from shared.erasure import sealing
 from shared.errors import PermanentError, RequestError, SyncError
-from shared.events import Ref
 from shared.models.erasures import Erasure, Receipt
 from shared.outcomes import Outcome, Outcomes, done, failed
 
 if TYPE_CHECKING:
     from uuid import UUID
 
+    from shared.events import Ref
     from shared.runner import Batch
 
 Work = Callable[[Erasure], Iterator[Receipt]]  # one receipt per store, as each is done

@@ -16,11 +16,13 @@ from collections.abc import Generator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from dataclasses import replace
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from shared.events import Event, Ref
 from shared.outcomes import Outcome
 from shared.runner import Batch, Record
+
+if TYPE_CHECKING:
+    from shared.events import Event, Ref
 
 CODE = "patient_erased"
 ERASED = "PT410"  # SQLSTATE with which both databases refuse to write of an erased patient

@@ -8,9 +8,12 @@ document contradicts itself and a person must choose. An unreadable duration equ
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
-from shared.medications.medication import Medication
 from shared.text import fold
+
+if TYPE_CHECKING:
+    from shared.medications.medication import Medication
 
 _FLAG = "conflicting_duplicate"
 

@@ -25,12 +25,14 @@ Sources: hl7.org/fhir/R4 Dosage, Timing, valueset-event-timing, valueset-timing-
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from shared.medications.medication import Medication
-from shared.medications.timing import Timing
 from shared.medications.vocabulary import DOSE_UNITS
 from shared.text import fold
+
+if TYPE_CHECKING:
+    from shared.medications.medication import Medication
+    from shared.medications.timing import Timing
 
 GTS_SYSTEM = "http://terminology.hl7.org/CodeSystem/v3-GTSAbbreviation"
 UCUM_SYSTEM = "http://unitsofmeasure.org"

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from shared.errors import PermanentError
-from shared.medications.timing import Timing
+
+if TYPE_CHECKING:
+    from shared.medications.timing import Timing
 
 REVIEW_REASONS = frozenset(
     {

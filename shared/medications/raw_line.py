@@ -10,13 +10,15 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shared.medications.duration import MARKED, stated_days
 from shared.medications.frequency import read_frequency
-from shared.medications.strength import Strength
-from shared.medications.timing import Timing
 from shared.text import fold
+
+if TYPE_CHECKING:
+    from shared.medications.strength import Strength
+    from shared.medications.timing import Timing
 
 _MICROGRAMS = {"mcg": 1, "mg": 1000, "mgs": 1000, "g": 10**6, "gm": 10**6, "gms": 10**6}
 _MASS = re.compile(

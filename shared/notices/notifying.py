@@ -22,8 +22,6 @@ from typing import TYPE_CHECKING, Protocol
 
 from shared import ids
 from shared.errors import PermanentError, TransientError
-from shared.events import Ref
-from shared.models.notices import Claim, Telling
 from shared.notices.push import Push, Receipt, fingerprint
 from shared.outcomes import Outcome, Outcomes, done, failed, gone
 from shared.stores.inboxes import Note, Recipient
@@ -31,6 +29,8 @@ from shared.stores.inboxes import Note, Recipient
 if TYPE_CHECKING:
     from uuid import UUID
 
+    from shared.events import Ref
+    from shared.models.notices import Claim, Telling
     from shared.runner import Batch
 
 

@@ -8,13 +8,15 @@ folder is deleted; whatever else it names may be somebody else's, and is left.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 from urllib.parse import unquote, urlsplit
 
 from shared.errors import TransientError
-from shared.events import Ref
-from shared.models.documents import RemovedFile
 from shared.outcomes import Outcome, failed
+
+if TYPE_CHECKING:
+    from shared.events import Ref
+    from shared.models.documents import RemovedFile
 
 # .../storage/v1/object/{public,sign,authenticated}/bucket/key, as Storage's own URLs are.
 _OBJECT = "/storage/v1/object/"

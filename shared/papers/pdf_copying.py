@@ -13,12 +13,12 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
 from shared.errors import PermanentError, SyncError, TransientError
-from shared.events import Ref
 from shared.models.prescriptions import PdfCopy, PdfWork
 from shared.outcomes import Outcome, done, failed
 from shared.papers.pdf_stream import PdfMissingError, PdfStream
 
 if TYPE_CHECKING:
+    from shared.events import Ref
     from shared.stores.storage import Stored
 
 _BUDGET_S = 200.0  # of the function's 300: what is begun then must still have time to end

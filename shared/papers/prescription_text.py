@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
-from shared.models.prescriptions import Prescription
+if TYPE_CHECKING:
+    from shared.models.prescriptions import Prescription
 
 
 def readable(prescription: Prescription) -> str:

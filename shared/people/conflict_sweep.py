@@ -9,11 +9,13 @@ A step that meets the same conflict changes nothing, and one that meets none clo
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from shared import catalog
 from shared.events import Ref, events, new_traceparent
-from shared.runner import Publish
+
+if TYPE_CHECKING:
+    from shared.runner import Publish
 
 
 class Conflicts(Protocol):

@@ -12,15 +12,17 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from shared.errors import RequestError
 from shared.events import Event, Ref
-from shared.models.conflicts import OpenConflict
-from shared.models.users import Account, AuthUser
 from shared.observability import tracing
 from shared.people import contacts
-from shared.runner import Publish
+
+if TYPE_CHECKING:
+    from shared.models.conflicts import OpenConflict
+    from shared.models.users import Account, AuthUser
+    from shared.runner import Publish
 
 DECISIONS = ("keep_other", "give_to_this", "dismissed")
 _OPERATOR = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{1,63}")

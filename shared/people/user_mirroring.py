@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from shared.events import Ref
-from shared.models.users import AuthUser, CoreUser
 from shared.outcomes import Conflict, Outcome, done
 from shared.people import contacts
+
+if TYPE_CHECKING:
+    from shared.models.users import AuthUser, CoreUser
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from shared.errors import PermanentError
-from shared.models.profiles import Profile
 from shared.people import doctor_reading, profile_reading
 from shared.repair.projections import Row, canonical_row
 from shared.stores.firestore import Snapshot, path
+
+if TYPE_CHECKING:
+    from shared.models.profiles import Profile
 
 _PAGE = 300  # documents in memory at a time
 _PLACES = {"doctors", "users"}

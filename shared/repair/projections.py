@@ -15,11 +15,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from shared import ids
-from shared.models.documents import Document
-from shared.models.users import Account
 
 if TYPE_CHECKING:
     from uuid import UUID
+
+    from shared.models.documents import Document
+    from shared.models.users import Account
 
 # 100 differences are in at most 100 buckets: of 1,000,000 rows, 1,500 are read. Empty buckets cost
 # nothing.

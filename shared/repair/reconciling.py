@@ -17,11 +17,13 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from shared.repair.digests import Side, Sums
 from shared.repair.projections import Projection, Row
 from shared.stores.core_findings import Finding, Report, Standing
+
+if TYPE_CHECKING:
+    from shared.repair.digests import Side, Sums
 
 GRACE_S = 120.0  # what moved so lately may still be on its way
 _MOST_ROWS = 20_000  # of each side, looked into by one run: bounds memory and repairs alike

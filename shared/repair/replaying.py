@@ -10,13 +10,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from shared import catalog
 from shared.events import MAX_REFS, Event, Ref, events
 from shared.observability import tracing
-from shared.runner import Publish
-from shared.stores.core_replays import Filter
+
+if TYPE_CHECKING:
+    from shared.runner import Publish
+    from shared.stores.core_replays import Filter
 
 
 class Replays(Protocol):

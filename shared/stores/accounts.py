@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from shared.errors import PermanentError, TransientError
-from shared.models.users import Account
 from shared.observability import tracing
 from shared.stores import account_answers
 from shared.stores.identity_toolkit import UID_TAKEN, IdentityToolkit
+
+if TYPE_CHECKING:
+    from shared.models.users import Account
 
 _LOOKUP_LIMIT = 100  # uids per lookup
 _PAGE = 1000  # accounts per page of the listing, at most

@@ -27,11 +27,12 @@ from shared.errors import (
     TransientError,
     unreadable,
 )
-from shared.events import Ref
 from shared.observability import tracing
 
 if TYPE_CHECKING:
     from collections.abc import Generator
+
+    from shared.events import Ref
 
 Row = dict[str, Any]
 

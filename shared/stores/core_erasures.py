@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg.types.json import Jsonb
 
-from shared.events import Ref
 from shared.models.erasures import Erasure, Receipt
-from shared.outcomes import Outcome
 from shared.stores.ledger import parameters
 
 if TYPE_CHECKING:
+    from shared.events import Ref
+    from shared.outcomes import Outcome
     from shared.runner import Batch
     from shared.stores.core import CoreDatabase, Row
 

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 from psycopg.types.json import Jsonb
 
 from shared.models.notices import Claim, Telling
-from shared.outcomes import Outcome
 from shared.stores.ledger import parameters
 
 if TYPE_CHECKING:
     from shared.notices.notifying import Delivery
+    from shared.outcomes import Outcome
     from shared.runner import Batch
     from shared.stores.core import CoreDatabase, Row
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 from psycopg.types.json import Jsonb
 
 from shared.models.prescriptions import PdfCopy, PdfWork
-from shared.outcomes import Outcome
 from shared.stores.ledger import parameters
 
 if TYPE_CHECKING:
+    from shared.outcomes import Outcome
     from shared.runner import Batch
     from shared.stores.core import CoreDatabase, Row
 

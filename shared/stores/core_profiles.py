@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg.types.json import Jsonb
 
-from shared.events import Ref
-from shared.models.profiles import Profile
 from shared.outcomes import Outcome
 from shared.stores.ledger import context
 
 if TYPE_CHECKING:
+    from shared.events import Ref
+    from shared.models.profiles import Profile
     from shared.runner import Batch
     from shared.stores.core import CoreDatabase
 

@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 
 from psycopg.types.json import Jsonb
 
-from shared.catalog import Catalog
-
 if TYPE_CHECKING:
+    from shared.catalog import Catalog
     from shared.stores.core import CoreDatabase
 
 # An entity lags between two steps when the later one has not recorded anything since the earlier

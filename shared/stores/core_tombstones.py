@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from shared.erasure.tombstones import asking_along
-from shared.events import Ref
 from shared.stores.core import BURIED, asked
 
 if TYPE_CHECKING:
+    from shared.events import Ref
     from shared.stores.core import CoreDatabase
 
 _REOPEN = "select sync.reopen_erasures(%(uids)s::text[])"

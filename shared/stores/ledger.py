@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 from psycopg.types.json import Jsonb
 
 from shared import settings
-from shared.events import Ref
-from shared.outcomes import Outcome
 
 if TYPE_CHECKING:
+    from shared.events import Ref
+    from shared.outcomes import Outcome
     from shared.runner import Batch
     from shared.stores.core import CoreDatabase
 

@@ -17,11 +17,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
-from shared.models.appointments import Appointment
 from shared.stores.firestore import MAX_WRITES, Snapshot, Write, path
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from shared.models.appointments import Appointment
 
     Documents = dict[str, dict[str, Any]]  # by path
 

@@ -24,12 +24,13 @@ from urllib3.exceptions import HTTPError
 from shared.errors import PermanentError, SyncError, TransientError
 from shared.observability import tracing
 from shared.papers.pdf_stream import PdfMissingError, PdfStream
-from shared.papers.pdf_urls import WebPlace
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
     from urllib3.response import BaseHTTPResponse
+
+    from shared.papers.pdf_urls import WebPlace
 
 _TIMEOUT_S = 30.0
 _READ = 256 * 1024
