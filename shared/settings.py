@@ -26,6 +26,8 @@ ID_NAMESPACE          secret UUID from which deterministic ids are derived; neve
 FINGERPRINT_KEY       key of the fingerprints that stand for uids in log lines
 FCM_URL               optional: another Cloud Messaging endpoint (the local stack's)
 GOOGLE_CLOUD_PROJECT  project of the topics and of Firebase
+GOOGLE_APPLICATION_CREDENTIALS  optional: the file of another Google account than the function's own
+GCE_METADATA_HOST     optional: what gives that account's tokens, default metadata.google.internal
 CALLED_BY             the account that may call this function (required on Cloud Run)
 GOOGLE_KEYS_URL       optional: where the keys of OIDC tokens are fetched
 FIREBASE_KEYS_URL     optional: where the keys of Firebase's tokens are fetched

@@ -6,10 +6,9 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from types import NoneType, UnionType
-from typing import TYPE_CHECKING, Any, get_args, get_origin, get_type_hints
+from typing import Any, get_args, get_origin, get_type_hints
 
-if TYPE_CHECKING:
-    from shared.status.routes import Parameter, Route
+from shared.status.routes import Parameter, Route
 
 _ERROR = {
     "type": "object",

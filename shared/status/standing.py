@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from shared.status.health import Cause
+from shared.status.health import Cause
 
 
 @dataclass(frozen=True, slots=True)
