@@ -12,6 +12,7 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
+from psycopg.types.json import Jsonb
 
 from shared.errors import ContendedError
 from shared.events import Ref
@@ -179,6 +180,24 @@ def test_racing_records_of_one_entity_end_at_the_newest_version(world: PostgresC
     together(record, *versions)
     assert world.standing("user", "u1", "s") == ("done", 8, 8, 0, None)
     assert sorted(version for _, version, _, _ in world.journal("s")) == versions
+
+
+def test_who_began_before_and_records_after_another_does_not_turn_time_back(
+    world: PostgresCoreWorld, core_dsn: str
+) -> None:
+    """It would seem to lag behind what forwarded to it, for ever."""
+    refs = (Ref("user", "u1", 1),)
+    at = "select updated_at from sync.ledger where step = 's'"
+    with psycopg.connect(core_dsn) as early, psycopg.connect(core_dsn, autocommit=True) as look:
+        early.execute("select now()")
+        world.ledger.record(batch("s", *refs), [Outcome(refs[0], "done")])
+        (known,) = look.execute(at).fetchone() or (None,)
+        early.execute(
+            "select sync.record('s', %s, 'local', %s)",
+            ["0" * 32, Jsonb([{"kind": "user", "key": "u1", "version": 1, "state": "done"}])],
+        )
+        early.commit()
+        assert look.execute(at).fetchone() == (known,)
 
 
 def test_of_racing_messages_about_one_piece_of_news_one_gets_to_tell_it(

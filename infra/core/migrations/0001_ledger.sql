@@ -127,7 +127,8 @@ returns integer language sql set search_path = '' set enable_seqscan = off as $$
       next_retry_at = case when excluded.exhausted then now() + sync.replay_pause(l.replays)
                            else excluded.next_retry_at end,
       first_at = case when l.attempts = 0 then excluded.first_at else l.first_at end,
-      updated_at = excluded.updated_at
+      -- now() is when a transaction began; who waited for the row may have begun before who had it.
+      updated_at = greatest(l.updated_at, excluded.updated_at)
       where excluded.seen_version = 0 or excluded.seen_version >= l.source_version
     returning l.kind, l.key
   ), current as (
