@@ -19,6 +19,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.config import Config
 from botocore.credentials import Credentials
 
+from shared.errors import TransientError
 from shared.papers.pdf_stream import PART, PdfStream
 from shared.stores.s3 import S3
 from shared.stores.storage import Storage
@@ -82,6 +83,8 @@ class Recorder(http.server.ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Answering)
         self.asked: list[Asked] = []
         self.size = 0  # of what HEAD is asked about
+        self.instead: dict[str, str] = {}  # answers by what the query has
+        self.tag = '"tag"'
 
     @property
     def origin(self) -> str:
@@ -98,9 +101,10 @@ class _Answering(http.server.BaseHTTPRequestHandler):
         server.asked.append(Asked(self.command, self.path, headers, body))
         query, is_head = urlsplit(self.path).query, self.command == "HEAD"
         usual = next((a for (m, q), a in ANSWERS.items() if m == self.command and q in query), "")
-        said = usual.encode()
+        said = next((a for q, a in server.instead.items() if q in query), usual).encode()
         self.send_response(200)
-        self.send_header("ETag", '"tag"')
+        if server.tag:
+            self.send_header("ETag", server.tag)
         self.send_header("Content-Length", str(server.size if is_head else len(said)))
         self.end_headers()
         if not is_head:
@@ -179,3 +183,28 @@ def test_every_signature_holds_for_what_arrives(s3: Recorder, key: str) -> None:
     for asked in s3.asked:
         assert asked.headers["authorization"].endswith(f"Signature={asked.signature(s3.origin)}")
         assert "x-amz-content-sha256" in asked.headers["authorization"]
+
+
+def test_a_refusal_that_comes_with_status_200_is_one_and_the_upload_is_given_up(
+    s3: Recorder,
+) -> None:
+    """S3 sends the status of a completion before it has done the work."""
+    s3.instead["uploadId"] = "<Error><Code>InternalError</Code></Error>"
+    with pytest.raises(TransientError, match=r"^storage_internalerror$"):
+        Storage().upload("documents/a", PdfStream(iter([LARGE])))
+    assert [asked.method for asked in s3.asked][-2:] == ["POST", "DELETE"]
+
+
+@pytest.mark.parametrize("answer", ["", "no XML", "<cut off"])
+def test_an_answer_that_cannot_be_read_is_asked_for_again(s3: Recorder, answer: str) -> None:
+    s3.instead = {"list-type": answer, "delete": answer}
+    with pytest.raises(TransientError, match=r"^storage_unreadable$"):
+        Storage().below("documents/a/")
+    with pytest.raises(TransientError, match=r"^storage_unreadable$"):
+        Storage().delete(["documents/a"])
+
+
+def test_a_file_without_a_tag_is_no_answer_of_s3(s3: Recorder) -> None:
+    s3.tag = ""
+    with pytest.raises(TransientError, match=r"^storage_unreadable$"):
+        Storage().look("documents/a")

@@ -134,24 +134,10 @@ UNREADABLE: list[object] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("body", UNREADABLE)
-def test_of_firestore_an_answer_that_cannot_be_read_is_asked_for_again(
-    answering: Answers,
-    caplog: pytest.LogCaptureFixture,
-    monkeypatch: pytest.MonkeyPatch,
-    body: object,
-) -> None:
-    url = answering(200, body)
-    with (
-        firestore(url, monkeypatch) as client,
-        becomes(TransientError, "firestore_answer_broken", caplog),
-    ):
-        client.read(["c/a"])
-
-
 @pytest.mark.parametrize(
     ("call", "body"),
     [
+        *(("read", body) for body in UNREADABLE),
         ("page", [{"document": {"name": NAME}}]),
         ("page", [{"document": {"name": PLANTED, "updateTime": TIME}}]),
         ("page", {"document": PLANTED}),
@@ -162,7 +148,7 @@ def test_of_firestore_an_answer_that_cannot_be_read_is_asked_for_again(
         *(("commit", body) for body in (PLANTED, "7", [], {}, {"commitTime": PLANTED})),
     ],
 )
-def test_of_firestore_the_same_is_true_of_every_call(
+def test_of_firestore_an_answer_that_cannot_be_read_is_asked_for_again(
     answering: Answers,
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
