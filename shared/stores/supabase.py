@@ -29,6 +29,7 @@ _VERSION = "X-Supabase-Api-Version"
 _CODES_SINCE = "2024-01-01"  # of the auth API: since then a refusal's code stands in `code`
 _RESERVED = re.compile(r'[,:()"\\]')  # in a value of a list, to PostgREST
 _WORD = re.compile(r"[A-Za-z0-9_]{1,50}")
+_UNKNOWN = "unknown"
 # A gateway's words for a server that is away; those above 511 are Cloudflare's own.
 _AWAY = frozenset({502, 503, 504, 520, 521, 522, 523, 524, 530})
 
@@ -136,15 +137,17 @@ def _auth_error(answer: Answer) -> SyncError:
         return TransientError("supabase_auth_answer")
     # In the older form `code` is a number or a SQLSTATE, and the code has a key of its own.
     newer = answer.headers.get(_VERSION, "") >= _CODES_SINCE and isinstance(said.get("code"), str)
-    code = _code(said.get("code" if newer else "error_code"))
+    code = _code(said.get("code" if newer else "error_code")).lower()
     name = f"supabase_{code}"
     if code in {"email_exists", "phone_exists"} or (status, code) == (500, "unexpected_failure"):
         return ContendedError(name)  # taken since it was looked up: GoTrue's words for a lost race
-    if status == 429 or status >= 500 or status in {401, 403, 408}:
+    # What has no code of GoTrue's is a gateway's word: of a wrong address, or of a project that is
+    # restricted for its quota (402). Neither is the user's fault.
+    if code == _UNKNOWN or status >= 500 or status in {401, 402, 403, 408, 429}:
         return TransientError(name)
     return PermanentError(name)
 
 
 def _code(given: object) -> str:
     """Return a code as given. Anything but a word could hold a row's value: it is not known."""
-    return given if isinstance(given, str) and _WORD.fullmatch(given) else "unknown"
+    return given if isinstance(given, str) and _WORD.fullmatch(given) else _UNKNOWN

@@ -169,6 +169,37 @@ def test_of_supabase_auth_in_the_older_form_which_quotes_the_row_is_tried_again_
         client.create_user({"email": PLANTED})
 
 
+RESTRICTED = "Service for this project is restricted due to the following violations"
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (402, {"message": f"{RESTRICTED}: {PLANTED}"}),
+        (402, f"{RESTRICTED}: {PLANTED}"),
+        (404, {"message": f"no Route matched {PLANTED}"}),
+        (400, {"error": PLANTED}),
+        (422, {"code": 422, "msg": PLANTED}),
+    ],
+    ids=["used up quota", "and as text", "wrong address", "bad request", "without a word"],
+)
+def test_of_a_gateway_in_front_of_supabase_auth_no_refusal_parks_anybody(
+    answering: Answers, caplog: pytest.LogCaptureFixture, status: int, body: object
+) -> None:
+    expected = "supabase_auth_answer" if isinstance(body, str) else "supabase_unknown"
+    url = answering(status, body)
+    with supabase(url) as client, becomes(TransientError, expected, caplog):
+        client.create_user({"email": PLANTED})
+
+
+def test_of_supabase_auth_a_code_in_capitals_is_a_code(
+    answering: Answers, caplog: pytest.LogCaptureFixture
+) -> None:
+    url = answering(401, {"code": 401, "error_code": "UNAUTHORIZED", "msg": PLANTED})
+    with supabase(url) as client, becomes(TransientError, "supabase_unauthorized", caplog):
+        client.create_user({"email": PLANTED})
+
+
 @pytest.mark.parametrize("status", [0, 502, 503, 504])
 def test_of_a_supabase_auth_that_is_away_is_waited_for(
     answering: Answers, caplog: pytest.LogCaptureFixture, status: int
