@@ -49,7 +49,7 @@ class Storage:
         own = settings.optional("SUPABASE_S3_URL", "")
         return S3(
             "storage",
-            url=own or f"{settings.required('SUPABASE_URL')}/storage/v1/s3",
+            url=own or f"{settings.required('SUPABASE_URL').rstrip('/')}/storage/v1/s3",
             key=settings.required("SUPABASE_S3_KEY"),
             secret=settings.required("SUPABASE_S3_SECRET"),
             region=settings.optional("SUPABASE_S3_REGION", "us-east-1"),
