@@ -148,8 +148,9 @@ class Firestore:
         }
         with tracing.call("firestore", "RunAggregationQuery"):
             rows = self._call("runAggregationQuery", {"structuredAggregationQuery": query})
-        with _readable():
-            return int(value_from(rows[0]["result"]["aggregateFields"]["all"]))
+        with _readable():  # of a long count, rows before the last only tell of progress
+            *_, result = [row["result"] for row in rows if "result" in row]
+            return int(value_from(result["aggregateFields"]["all"]))
 
     def commit(self, writes: Sequence[Write]) -> None:
         """
@@ -223,8 +224,11 @@ def _found(row: dict[str, Any]) -> tuple[str, Snapshot]:
 
 
 def _rows(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return a query's rows. That there are no documents is said too, by the time of the look."""
-    if not rows or not all("document" in row or row["readTime"] for row in rows):
+    """
+    Return a query's rows. That there are no documents is said too, by the time of the look; a row
+    without one may also tell of progress, or that it is the last.
+    """
+    if not rows or not all("document" in row or row.get("done") or row["readTime"] for row in rows):
         raise ValueError("no rows of a query")
     return rows
 

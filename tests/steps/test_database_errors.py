@@ -163,6 +163,38 @@ def test_of_firestore_an_answer_that_cannot_be_read_is_asked_for_again(
         CALLS[call](client)
 
 
+DOCUMENT = {"document": {"name": NAME, "updateTime": TIME}, "readTime": TIME}
+
+
+@pytest.mark.parametrize(
+    ("call", "rows", "expected"),
+    [
+        ("count", [{"result": {"aggregateFields": {"all": {"integerValue": "7"}}}}], 7),
+        ("below", [DOCUMENT], ["c/a"]),
+    ],
+)
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ([{"readTime": TIME}], []),
+        ([{"skippedResults": 1, "readTime": TIME}], [{"readTime": TIME, "done": True}]),
+        ([], [{"done": True}]),
+    ],
+    ids=["progress", "more progress", "the end"],
+)
+def test_of_firestore_what_only_tells_of_progress_is_passed_over(
+    answering: Answers,
+    monkeypatch: pytest.MonkeyPatch,
+    call: str,
+    rows: list[Any],
+    expected: object,
+    before: list[Any],
+    after: list[Any],
+) -> None:
+    with firestore(answering(200, [*before, *rows, *after]), monkeypatch) as client:
+        assert CALLS[call](client) == expected
+
+
 @pytest.mark.parametrize("value", ["half a character \ud800", {PLANTED: "\ud800"}])
 def test_of_firestore_a_value_that_no_json_holds_is_parked(
     answering: Answers,
