@@ -102,10 +102,11 @@ def _found() -> dict[str, str]:
 @cache
 def _account() -> tuple[Credentials, Request]:
     """Find the account that the environment names, once a process."""
+    import certifi
     import google.auth
     from google.auth.transport.urllib3 import Request
     from urllib3 import PoolManager
 
-    request = Request(PoolManager())
+    request = Request(PoolManager(ca_certs=certifi.where()))  # as google-auth makes one itself
     credentials, _ = google.auth.default(scopes=(SCOPE,), request=request)
     return credentials, request

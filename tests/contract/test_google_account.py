@@ -7,14 +7,17 @@ What is asked in a deployed function, without google-auth, is what google-auth a
 from __future__ import annotations
 
 import json
+import ssl
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 
-from infra.local.loopback import JSON, Request, Response
-from tests.contract.serving import served
+from infra.local.loopback import JSON, LoopbackServer, Request, Response
+from tests.contract.serving import self_signed, served, serving
 
 REPOSITORY = Path(__file__).parents[2]
 ASKS = """
@@ -93,6 +96,38 @@ def test_beside_the_emulators_no_account_is_looked_for() -> None:
     assert metadata.asked == []
 
 
+def test_who_gives_the_token_of_an_accounts_file_is_known_by_the_authorities_that_we_bring(
+    tmp_path: Path,
+) -> None:
+    """A system may have none of its own, as a small image or Python on a Mac."""
+    certificate = self_signed("localhost", tmp_path)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    given = json.dumps({"access_token": "made-up", "expires_in": 3599}).encode()
+    server = LoopbackServer(0, lambda _: Response(200, given, {"Content-Type": JSON}))
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    brought = f"import certifi; certifi.where = lambda: {str(certificate)!r}"
+    with serving(server) as port:
+        file = accounts_file(tmp_path, f"https://localhost:{port}/token")
+        said = asked("127.0.0.1:1", before=brought, GOOGLE_APPLICATION_CREDENTIALS=str(file))
+    assert [line.replace("A", "a") for line in said] == ["{'authorization': 'Bearer made-up'}"] * 2
+
+
+def accounts_file(folder: Path, token_uri: str) -> Path:
+    """Write the file of an account that nobody has."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048).private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    path = folder / "account.json"
+    path.write_text(json.dumps({
+        "type": "service_account", "client_email": "sync@demo-test.iam.example",
+        "private_key": key.decode(), "token_uri": token_uri,
+    }))  # fmt: skip
+    return path
+
+
 class Metadata:
     """Google's metadata server, with a token that is good for an hour."""
 
@@ -131,11 +166,11 @@ def meaning(requests: list[Request]) -> list[tuple[str, ...]]:
     ]
 
 
-def asked(host: str, more: str = "", **env: str) -> list[str]:
+def asked(host: str, more: str = "", before: str = "", **env: str) -> list[str]:
     """Return what a process was given that asked for its authorization twice."""
     where = {"GCE_METADATA_HOST": host, "GCE_METADATA_IP": host, "CLOUDSDK_CONFIG": "/nowhere"}
     done = subprocess.run(
-        [sys.executable, "-c", ASKS + more], cwd=REPOSITORY, capture_output=True, text=True,
-        check=True, env={**where, "PATH": "/nowhere", **env},
+        [sys.executable, "-c", before + ASKS + more], cwd=REPOSITORY, capture_output=True,
+        text=True, check=True, env={**where, "PATH": "/nowhere", **env},
     )  # fmt: skip
     return done.stdout.splitlines()
