@@ -39,7 +39,7 @@ class Supabase:
 
     def __init__(self, url: str | None = None, key: str | None = None) -> None:
         url = (url or settings.required("SUPABASE_URL")).rstrip("/")
-        key = key or settings.required("SUPABASE_SERVICE_KEY")
+        key = key or settings.key("SUPABASE_SERVICE_KEY")
         headers = {"apikey": key, "Authorization": f"Bearer {key}"}
         self._http = JsonHttp("supabase", url, headers, _TIMEOUT_S)
 

@@ -7,7 +7,13 @@ from contextlib import contextmanager
 
 import pytest
 
-from shared.errors import ContendedError, PermanentError, SyncError, TransientError
+from shared.errors import (
+    ContendedError,
+    PermanentError,
+    SettingMissingError,
+    SyncError,
+    TransientError,
+)
 from shared.stores.supabase import Supabase
 from tests.steps.vendors import PLANTED, Answers, becomes
 
@@ -115,6 +121,18 @@ def test_of_supabase_an_answer_that_was_cut_short_is_asked_for_again(
     url = answering(200, body)
     with supabase(url) as client, becomes(TransientError, "supabase_answer_broken", caplog):
         client.select("documents", "*", ["any"]) if call == "select" else client.call("any", {})
+
+
+# As they are copied out of a page: a line break, a zero-width space, a curly quote, a blank.
+@pytest.mark.parametrize("key", ["pla\nnted", "planted\u200b", "\u201cplanted", "pla nted"])
+def test_of_supabase_a_key_that_no_request_can_carry_is_our_mistake_and_parks_nobody(
+    answering: Answers, monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    monkeypatch.setenv("SUPABASE_URL", answering(200, []))
+    monkeypatch.setenv("SUPABASE_SERVICE_KEY", key)
+    with pytest.raises(SettingMissingError, match="SUPABASE_SERVICE_KEY") as raised:
+        Supabase().call("any", {})
+    assert "lanted" not in str(raised.value)
 
 
 AUTH: list[tuple[str, int, str, type[SyncError]]] = [
