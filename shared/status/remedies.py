@@ -87,6 +87,10 @@ EXACT = {
     "pdf_truncated": "The PDF ended before its announced length. " + _WAIT,
     "pdf_host_unknown": "The host of the pdf_url has no address: see the name. " + _WAIT,
     "pdf_host_unreachable": "The host of the pdf_url does not answer. " + _WAIT,
+    "aws_accessdenied": "The S3 of the PDFs lets us not read: allow AWS_ACCESS_KEY_ID s3:GetObject,"
+    " and s3:ListBucket too, without which S3 answers so for a file that is missing. " + _WAIT,
+    "aws_unreachable": "See that the S3 of the PDFs answers. " + _WAIT,
+    "storage_unreachable": "See that Supabase Storage answers. " + _WAIT,
     "storage_copy_incomplete": "Storage did not keep the copy as sent. " + _WAIT,
     "storage_delete_failed": "Storage did not delete a file: see its S3 keys. " + _WAIT,
     "embeddings_request_too_large": "The embeddings provider took the request for too large. "
@@ -129,7 +133,7 @@ FAMILIES = {
     "embeddings_http_": "The embeddings provider answered with this status: see its status page"
     " and OPENAI_API_KEY. " + _WAIT,
     "pdf_http_": "The PDF's host answered with this status: see that the file is there. " + _WAIT,
-    "s3_": "S3 refused it: see its keys and the bucket's policy. " + _WAIT,
+    "aws_": "The S3 of the PDFs refused it: see its key and the bucket's policy. " + _WAIT,
     "storage_": "Storage refused it: see its S3 keys and the bucket. " + _WAIT,
     "unknown_": "An error that the code does not expect: report it with the trace. It is tried"
     " again, then parked. " + _REPLAY,
