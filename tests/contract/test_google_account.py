@@ -6,7 +6,9 @@ What is asked in a deployed function, without google-auth, is what google-auth a
 
 from __future__ import annotations
 
+import contextlib
 import json
+import socket
 import ssl
 import subprocess
 import sys
@@ -17,6 +19,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from infra.local.loopback import JSON, LoopbackServer, Request, Response
+from shared import google_account
 from tests.contract.serving import self_signed, served, serving
 
 REPOSITORY = Path(__file__).parents[2]
@@ -66,6 +69,25 @@ def test_a_metadata_server_that_is_not_there_yet_is_asked_again() -> None:
     with served(metadata.answer) as host:
         said = asked(host, **DEPLOYED)
     assert said == ["{'Authorization': 'Bearer made-up'}"] * 2
+
+
+def test_a_metadata_server_that_is_not_there_at_all_yet_is_given_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Where nobody listens, tries without a rest between them are over within a millisecond."""
+    metadata, rests = Metadata(), list[float]()
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+
+    def rest(seconds: float) -> None:
+        rests.append(seconds)
+        if len(rests) == 2:  # it comes while we wait for the second time
+            comes.enter_context(serving(LoopbackServer(port, metadata.answer)))
+
+    monkeypatch.setattr(google_account.time, "sleep", rest)
+    with contextlib.ExitStack() as comes:
+        assert google_account.MetadataServer(f"127.0.0.1:{port}").token() == "made-up"
+    assert 0 < sum(rests) < 5
 
 
 @pytest.mark.parametrize("env", [DEPLOYED, {}])
