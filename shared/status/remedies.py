@@ -74,6 +74,8 @@ EXACT = {
     "firebase_unreachable": "See that Firebase Auth answers (Google's status page). " + _WAIT,
     "firebase_answer_broken": "Firebase Auth answered in an unknown form: report it. " + _WAIT,
     "firebase_quota": "Firebase's quota is used up: raise it. " + _WAIT,
+    "firebase_misconfigured": "Firebase does not know the project, its billing or the function's"
+    " account: see GOOGLE_CLOUD_PROJECT and that Authentication is set up. " + _WAIT,
     "google_credentials_unavailable": "The function gets no token of its account: see that its"
     " service account exists and is enabled. " + _WAIT,
     "google_keys_unreachable": "Google's public keys cannot be fetched: see the network. " + _WAIT,
