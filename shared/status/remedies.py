@@ -64,6 +64,9 @@ EXACT = {
     # providers and stores
     "core_unreachable": "See that core PostgreSQL and its pooler answer. " + _WAIT,
     "supabase_unreachable": "See that Supabase answers (its status page). " + _WAIT,
+    "supabase_57014": _WAIT + "A statement took longer than Supabase lets it: it is tried with"
+    " less. Parked: see Supabase's load and size.",
+    "supabase_413": _WAIT + "A request was too large for Supabase: it is tried again with less.",
     "supabase_auth_answer": "Supabase auth answered in an unknown form: see its version. " + _WAIT,
     "firestore_unreachable": "See that Firestore answers (Google's status page). " + _WAIT,
     "firestore_answer_broken": "Firestore's answer was cut short or is in an unknown form. "

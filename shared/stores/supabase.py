@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 from shared import settings
 from shared.erasure.tombstones import ERASED
-from shared.errors import ContendedError, PermanentError, SyncError, TransientError
+from shared.errors import ContendedError, PermanentError, SyncError, TooMuchError, TransientError
 from shared.json_http import Answer, JsonHttp
 from shared.observability import tracing
 
@@ -28,6 +28,7 @@ _DATA = {"Accept-Profile": "public", "Content-Profile": "public"}
 _VERSION = "X-Supabase-Api-Version"
 _CODES_SINCE = "2024-01-01"  # of the auth API: since then a refusal's code stands in `code`
 _RESERVED = re.compile(r'[,:()"\\]')  # in a value of a list, to PostgREST
+_TOO_MUCH = frozenset({"57014", "413"})  # a statement ran out of its 8 s; a body is too large
 _WORD = re.compile(r"[A-Za-z0-9_]{1,50}")
 _UNKNOWN = "unknown"
 # A gateway's words for a server that is away; those above 511 are Cloudflare's own.
@@ -125,6 +126,8 @@ def _data_error(answer: Answer) -> SyncError:
     name = f"supabase_{code.lower()}"
     if code[:2] in {"21", "22", "23"} and len(code) == 5:
         return PermanentError(name)
+    if code in _TOO_MUCH:
+        return TooMuchError(name)
     # Contention, a server away or full, rights, schema, gateway: not the entity's fault.
     return TransientError(name)
 

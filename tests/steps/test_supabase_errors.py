@@ -12,6 +12,7 @@ from shared.errors import (
     PermanentError,
     SettingMissingError,
     SyncError,
+    TooMuchError,
     TransientError,
 )
 from shared.stores.supabase import Supabase
@@ -36,7 +37,7 @@ REST: list[tuple[str, int, str, type[SyncError]]] = [
     ("a row of whom an erasure buried is refused for good", 410, "PT410", PermanentError),
     ("a serialization failure is tried again, though it is a 500", 500, "40001", TransientError),
     ("a deadlock is tried again", 500, "40P01", TransientError),
-    ("a statement that ran too long is tried again", 500, "57014", TransientError),
+    ("a statement that ran too long is tried again with less", 500, "57014", TooMuchError),
     ("a database that shuts down is waited for", 503, "57P01", TransientError),
     ("a database that lost its connection is waited for", 503, "08006", TransientError),
     ("a database without free connections is waited for", 503, "53300", TransientError),
@@ -76,7 +77,15 @@ def test_of_supabases_data_api(
         client.call("any", {"p": PLANTED})
 
 
-@pytest.mark.parametrize("status", [408, 413, 429, 502, 503, 504])
+def test_of_a_gateway_in_front_of_supabase_that_finds_a_batch_too_large_it_is_tried_with_less(
+    answering: Answers, caplog: pytest.LogCaptureFixture
+) -> None:
+    url = answering(413, f"<html>{PLANTED}")
+    with supabase(url) as client, becomes(TooMuchError, "supabase_413", caplog):
+        client.call("any", {"p": PLANTED})
+
+
+@pytest.mark.parametrize("status", [408, 429, 502, 503, 504])
 def test_of_a_gateway_in_front_of_supabase_is_waited_for(
     answering: Answers, caplog: pytest.LogCaptureFixture, status: int
 ) -> None:
