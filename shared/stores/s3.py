@@ -21,7 +21,7 @@ from urllib3.exceptions import HTTPError
 from urllib3.util import Timeout
 
 from shared.errors import PermanentError, TransientError
-from shared.json_http import connections
+from shared.json_http import USER_AGENT, connections
 from shared.observability import tracing
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ class S3:
                 method,
                 target,
                 body=cast("bytes", body) or None,  # any buffer will do
-                headers=dict(request.headers.items()),
+                headers=dict(request.headers.items()) | {"User-Agent": USER_AGENT},
                 retries=False,
                 redirect=False,
                 preload_content=not stream,

@@ -177,6 +177,12 @@ def test_every_operation_is_asked_as_boto3_asks_it(s3: Recorder, key: str) -> No
     assert [asked.meaning() for asked in s3.asked] == [asked.meaning() for asked in theirs]
 
 
+def test_it_says_who_asks_and_not_which_library(s3: Recorder) -> None:
+    """Gateways turn Python's libraries away by their names, as scrapers."""
+    ask(s3, "a")
+    assert {asked.headers["user-agent"] for asked in s3.asked} == {"healbridge-sync"}
+
+
 @pytest.mark.parametrize("key", NAMES)
 def test_every_signature_holds_for_what_arrives(s3: Recorder, key: str) -> None:
     ask(s3, key)
