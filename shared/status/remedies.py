@@ -74,6 +74,8 @@ EXACT = {
     "firestore_quota": "Firestore's quota is used up: raise it. " + _WAIT,
     "firestore_denied": "The function's account may not use Firestore: grant it"
     " roles/datastore.user. " + _WAIT,
+    "firestore_misconfigured": "There is no such database, or an index of it is missing: see"
+    " GOOGLE_CLOUD_PROJECT and its Firestore, which is to be in native mode. " + _WAIT,
     "firebase_unreachable": "See that Firebase Auth answers (Google's status page). " + _WAIT,
     "firebase_answer_broken": "Firebase Auth answered in an unknown form: report it. " + _WAIT,
     "firebase_quota": "Firebase's quota is used up: raise it. " + _WAIT,
