@@ -210,6 +210,14 @@ def test_an_answer_that_cannot_be_read_is_asked_for_again(s3: Recorder, answer: 
         Storage().delete(["documents/a"])
 
 
+def test_what_a_listing_tells_of_a_neighbours_folder_is_not_of_this_one(s3: Recorder) -> None:
+    """Supabase Storage compares by LIKE, where an underscore of a uid stands for any character."""
+    keys = ["a_b/one.pdf", "a%5Fb%2Ftwo.pdf", "aXb/theirs.pdf", "A_b/theirs.pdf"]
+    contents = "".join(f"<Contents><Key>{key}</Key></Contents>" for key in keys)
+    s3.instead["list-type"] = f"<ListBucketResult {NAMESPACE}>{contents}</ListBucketResult>"
+    assert Storage().below("documents/a_b/") == ["documents/a_b/one.pdf", "documents/a_b/two.pdf"]
+
+
 def test_a_file_without_a_tag_is_no_answer_of_s3(s3: Recorder) -> None:
     s3.tag = ""
     with pytest.raises(TransientError, match=r"^storage_unreadable$"):
