@@ -130,23 +130,26 @@ def test_who_gives_the_token_of_an_accounts_file_is_known_by_the_authorities_tha
     server.socket = context.wrap_socket(server.socket, server_side=True)
     brought = f"import certifi; certifi.where = lambda: {str(certificate)!r}"
     with serving(server) as port:
-        file = accounts_file(tmp_path, f"https://localhost:{port}/token")
+        token_uri = f"https://localhost:{port}/token"
+        file = accounts_file(tmp_path, token_uri=token_uri, private_key=made_up_key())
         said = asked("127.0.0.1:1", before=brought, GOOGLE_APPLICATION_CREDENTIALS=str(file))
     assert [line.replace("A", "a") for line in said] == ["{'authorization': 'Bearer made-up'}"] * 2
 
 
-def accounts_file(folder: Path, token_uri: str) -> Path:
-    """Write the file of an account that nobody has."""
-    key = rsa.generate_private_key(public_exponent=65537, key_size=2048).private_bytes(
+def made_up_key() -> str:
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    return key.private_bytes(
         serialization.Encoding.PEM,
         serialization.PrivateFormat.PKCS8,
         serialization.NoEncryption(),
-    )
+    ).decode()
+
+
+def accounts_file(folder: Path, **fields: str) -> Path:
+    """Write the file of an account that nobody has."""
     path = folder / "account.json"
-    path.write_text(json.dumps({
-        "type": "service_account", "client_email": "sync@demo-test.iam.example",
-        "private_key": key.decode(), "token_uri": token_uri,
-    }))  # fmt: skip
+    email = "sync@demo-test.iam.example"
+    path.write_text(json.dumps({"type": "service_account", "client_email": email} | fields))
     return path
 
 
