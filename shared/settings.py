@@ -69,7 +69,7 @@ def key(name: str) -> str:
     copied with a line break or an invisible character would else fail as if its content did.
     """
     value = required(name)
-    if not value.isascii() or not value.isprintable() or " " in value:
+    if not value.isascii() or not value.isprintable():
         raise SettingMissingError(name)
     return value
 

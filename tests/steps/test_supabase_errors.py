@@ -132,8 +132,8 @@ def test_of_supabase_an_answer_that_was_cut_short_is_asked_for_again(
         client.select("documents", "*", ["any"]) if call == "select" else client.call("any", {})
 
 
-# As they are copied out of a page: a line break, a zero-width space, a curly quote, a blank.
-@pytest.mark.parametrize("key", ["pla\nnted", "planted\u200b", "\u201cplanted", "pla nted"])
+# As they are copied out of a page: a line break, a zero-width space, a curly quote.
+@pytest.mark.parametrize("key", ["pla\nnted", "planted\u200b", "\u201cplanted"])
 def test_of_supabase_a_key_that_no_request_can_carry_is_our_mistake_and_parks_nobody(
     answering: Answers, monkeypatch: pytest.MonkeyPatch, key: str
 ) -> None:
