@@ -66,7 +66,7 @@ def run(world: World) -> list[Figure]:
 def relaying_singly(stack: Stack) -> Generator[Callable[[], object]]:
     """Lend a relay that announces each document in a message of its own; the hints are lost."""
     facts, settings = stack.describe(), stack.settings()
-    os.environ |= {name: settings[name] for name in ("PUBSUB_EMULATOR_HOST", "GOOGLE_CLOUD_PROJECT")}
+    os.environ["PUBSUB_EMULATOR_HOST"] = settings["PUBSUB_EMULATOR_HOST"]
     outbox = SupabaseOutbox(Supabase(facts["supabase_url"], facts["supabase_service_key"]))
     topics, publisher = catalog.load().announced_by("supabase"), Publisher()
 
