@@ -19,11 +19,13 @@ class Sums:
     """Of each bucket the number of rows and the XOR of their hashes: a megabyte in all."""
 
     def __init__(self) -> None:
-        self.rows = array("q", bytes(8 * BUCKETS))
-        self.xors = array("q", bytes(8 * BUCKETS))
+        self.rows = array("q", [0]) * BUCKETS
+        self.xors = array("q", [0]) * BUCKETS
+        self.count = 0  # of all rows
 
     def add(self, number: int, rows: int, digest: int) -> None:
         """Add rows to a bucket."""
+        self.count += rows
         self.rows[number] += rows
         self.xors[number] ^= digest
 
@@ -89,15 +91,16 @@ class Table:
     def __init__(self, store: Digests, projection: str, first_blocks: int | None = None) -> None:
         self.store, self.projection = store, projection
         self.first_blocks = first_blocks or store.first_blocks
-        self._sums = Sums()
+        self._sums: Sums | None = None
 
     def digests(self) -> Sums:
         """Return the digests of all rows."""
-        self._sums = Sums()
+        sums = Sums()
         for page in self._pages(self.store.page):
             for digested in zip(page["buckets"], page["rows"], page["xors"], strict=True):
-                self._sums.add(*digested)
-        return self._sums
+                sums.add(*digested)
+        self._sums = sums
+        return sums
 
     def rows(self, wanted: Sequence[int]) -> list[Row]:
         """
@@ -105,7 +108,7 @@ class Table:
         so a bucket is read again until two readings of it agree, the digests being the first.
         """
         found: list[Row] = []
-        known, unsure = self._sums, list(wanted)
+        known, unsure = self._sums or Sums(), list(wanted)
         for tries in range(1, _TRIES + 1):
             read, sums = self._read(unsure), Sums()
             for row in read:

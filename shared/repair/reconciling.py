@@ -82,7 +82,7 @@ class Reconciliation:
     def _compare(self, report: Report) -> tuple[Drift, Drift]:
         """Return the rows that only the source has, and those that only the target has."""
         left, right = self._digests()
-        report.source_rows, report.target_rows = sum(left.rows), sum(right.rows)
+        report.source_rows, report.target_rows = left.count, right.count
         differing = left.differing(right)
         report.differing_buckets = len(differing)
         wanted = _affordable(differing, left, right)

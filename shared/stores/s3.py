@@ -1,8 +1,8 @@
 """
 S3 over HTTP, of AWS and of Supabase Storage, and the translation of its errors.
 
-botocore signs, urllib3 sends: a client of boto3 takes 0.2 s of a cold start to read models of all
-that S3 can do (docs/decisions/0120). Nothing is sent twice: Pub/Sub redelivers. Every body is
+urllib3 sends: a client of boto3 takes 0.2 s of a cold start to read models of all that S3 can do
+(docs/decisions/0120). Nothing is sent twice: Pub/Sub redelivers. Every body is
 signed, so the server checks its SHA-256; buckets are named in the path.
 """
 
@@ -10,19 +10,17 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ET
 from contextlib import contextmanager
-from types import SimpleNamespace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, cast
 from urllib.parse import quote, urlsplit
 
-from botocore.auth import S3SigV4Auth
-from botocore.awsrequest import AWSRequest
-from botocore.credentials import Credentials
 from urllib3.exceptions import HTTPError
 from urllib3.util import Timeout
 
 from shared.errors import PermanentError, TransientError
 from shared.json_http import USER_AGENT, connections
 from shared.observability import tracing
+from shared.stores.s3_signature import Signer
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
@@ -31,7 +29,6 @@ if TYPE_CHECKING:
 
 _CONNECT_S, _READ_S = 5.0, 30.0
 _REFUSED = frozenset({"EntityTooLarge", "KeyTooLongError", "InvalidKey", "InvalidMimeType"})
-_SIGN_BODIES = SimpleNamespace(s3={"payload_signing_enabled": True})
 
 
 class ObjectMissingError(Exception):
@@ -51,9 +48,10 @@ class S3:
     def __init__(self, where: str, *, url: str | None, key: str, secret: str, region: str) -> None:
         self._where = where
         address = urlsplit(url or _aws(region))
-        self._origin, self._base = f"{address.scheme}://{address.netloc}", address.path.rstrip("/")
-        self._signer = S3SigV4Auth(Credentials(key, secret), "s3", region)
-        self._pool = connections(self._origin, Timeout(connect=_CONNECT_S, read=_READ_S))
+        self._host, self._base = address.netloc, address.path.rstrip("/")
+        self._signer = Signer(key, secret, region)
+        origin = f"{address.scheme}://{self._host}"
+        self._pool = connections(origin, Timeout(connect=_CONNECT_S, read=_READ_S))
 
     def send(
         self,
@@ -74,15 +72,14 @@ class S3:
         PermanentError for what no repetition changes, else TransientError (<where>_<code>).
         """
         target = f"{self._base}/{quote(path, '/~')}" + (f"?{_query(query)}" if query else "")
-        request = AWSRequest(method, self._origin + target, dict(headers or {}), body)
-        request.context["client_config"] = _SIGN_BODIES
-        self._signer.add_auth(request)
+        given = {"Host": self._host, **(headers or {})}
+        signed = self._signer.headers(method, target, given, body, datetime.now(UTC))
         with tracing.call(self._where, operation), reading(self._where):
             answer = self._pool.urlopen(
                 method,
                 target,
                 body=cast("bytes", body) or None,  # any buffer will do
-                headers=dict(request.headers.items()) | {"User-Agent": USER_AGENT},
+                headers={**signed, "User-Agent": USER_AGENT},
                 retries=False,
                 redirect=False,
                 preload_content=not stream,

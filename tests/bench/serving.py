@@ -16,7 +16,7 @@ from infra.local.processes import base_environment, free_port
 from tests.bench.report import REPOSITORY
 
 MAIN = REPOSITORY / "main.py"
-BARE = Path(__file__).with_name("bare.py")
+BARE, LEAST = (Path(__file__).with_name(name) for name in ("bare.py", "least.py"))
 _PATIENCE_S = 60.0
 
 

@@ -2,7 +2,8 @@
 step_vs_null_function and concurrency_curve: deliveries a second through functions-framework.
 
 The step is store_document with batches of one: it reads Supabase, writes core with its ledger, and
-publishes. For the curve 5 ms are added to every round trip to either store, as between two zones.
+publishes. Beside it goes the least that writes core at all. For the curve 5 ms are added to every
+round trip to either store, as between two zones.
 """
 
 from __future__ import annotations
@@ -20,10 +21,11 @@ from shared import catalog
 from shared.events import Ref
 from tests.bench.content import put_documents, put_patients
 from tests.bench.deliveries import push_body
+from tests.bench.least import NOTE
 from tests.bench.measure import in_turns
 from tests.bench.proxy import proxied
 from tests.bench.report import Figure
-from tests.bench.serving import BARE, MAIN, Call, Served, served
+from tests.bench.serving import BARE, LEAST, MAIN, Call, Served, served
 from tests.bench.world import NAMESPACE, Stores, World
 from tests.databases import SERVICE_KEY
 
@@ -58,20 +60,24 @@ def settings(world: World, stores: Stores, **others: str) -> dict[str, str]:
 def _null(world: World, stores: Stores, call: Callable[[], Call]) -> Figure:
     times, env = world.amount(800, 10), settings(world, stores, THREADS="4")
     parked = {"CloudPubSubDeadLetterSourceSubscription": "store-user"}
+    users = cycle(f"u{number}" for number in range(500))  # of one, each would wait for the other
 
     def park() -> Call:
-        return Call(push_body([Ref("user", "u1")], parked))
+        return Call(push_body([Ref("user", next(users))], parked))
 
     with ExitStack() as exits:
         null = exits.enter_context(served("bare", BARE, call(), env))
         step = exits.enter_context(served("store_document", MAIN, call(), env))
         core = exits.enter_context(served("park_dead_letter", MAIN, park(), env))
+        noting = {**env, "LEAST_STATEMENT": NOTE}
+        least = exits.enter_context(served("one_statement", LEAST, call(), noting))
         taken = in_turns(
             world.amount(5, 1),
             {
                 "null": lambda: null.post(call, times, at_once=4),
                 "step": lambda: step.post(call, times, at_once=4),
                 "core": lambda: core.post(park, times, at_once=4),
+                "least": lambda: least.post(call, times, at_once=4),
             },
         )
     rate = {name: times / seconds.median for name, seconds in taken.items()}
@@ -83,7 +89,8 @@ def _null(world: World, stores: Stores, call: Callable[[], Call]) -> Figure:
         f"{rate['step']:.0f} requests/s of store_document, batches of one, 4 at once",
         f"{rate['null']:.0f} requests/s of a function that does nothing",
         f"{rate['core']:.0f} requests/s of park_dead_letter, which touches core alone"
-        f" ({rate['core'] / rate['null']:.2f})",
+        f" ({rate['core'] / rate['null']:.2f}); {rate['least']:.0f} of a function that inserts one"
+        f" row of core and does nothing else ({rate['least'] / rate['null']:.2f})",
     )
 
 

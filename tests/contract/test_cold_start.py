@@ -15,7 +15,7 @@ HEAVY = (
     "firebase_admin", "firebase_functions", "google.api_core", "google.cloud.firestore",
     "google.cloud.firestore_v1", "google.cloud.pubsub_v1", "google.pubsub_v1", "openai", "supabase",
     "postgrest", "supabase_auth", "realtime", "storage3", "supabase_functions", "httpx", "httpx2",
-    "httpcore", "pydantic", "yarl", "boto3", "botocore.session", "botocore.client", "psycopg",
+    "httpcore", "pydantic", "yarl", "boto3", "botocore", "psycopg",
     "requests",
 )  # fmt: skip
 

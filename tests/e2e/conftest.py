@@ -125,8 +125,8 @@ def _operator(running: Running, monkeypatch: pytest.MonkeyPatch) -> Generator[Op
     """The stack's settings are this process's for the time of a test."""
     for name, value in running.stack.settings().items():
         monkeypatch.setenv(name, value)  # undone afterwards, which the command's own would not be
-    monkeypatch.setenv("OTEL_SDK_DISABLED", "true")  # only the functions are to export
-    monkeypatch.setattr(tracing, "_made", [])
+    # Only the functions are to export: the command takes the settings that tell it to, too.
+    monkeypatch.setattr(tracing, "_made", [None])
     yield Operator(running.stack.options.stack_file, monkeypatch)
     target._facts.clear()
     gc.collect()  # what a command left open is this test's, which allows for it
