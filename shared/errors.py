@@ -39,6 +39,10 @@ class ContendedError(TransientError):
     """Lost a race inside the database (deadlock, serialization, unique key): retry at once."""
 
 
+class TooMuchError(TransientError):
+    """A batch is too much at a time: too long for the time a statement may take, too large."""
+
+
 class PermanentError(SyncError):
     """Can never work for this entity as it is now."""
 

@@ -27,7 +27,7 @@ _EMULATORS = ("FIREBASE_AUTH_EMULATOR_HOST", "FIRESTORE_EMULATOR_HOST")
 _EMULATED = {"Authorization": "Bearer owner"}  # the emulators' administrator; they know no other
 _TOKEN = "/computeMetadata/v1/instance/service-accounts/default/token"  # noqa: S105
 _TIMEOUT_S = 5.0
-_TRIES = 3  # the metadata server may be away for a moment while an instance starts
+_RESTS_S = (0.0, 0.2, 1.0)  # before each try: it may be away while an instance starts
 _RENEWED_S = 225  # before a token expires, as by google-auth: the server has a new one at 300
 
 
@@ -64,7 +64,9 @@ class MetadataServer:
             return self._token
 
     def _renew(self) -> None:
-        for _ in range(_TRIES):
+        for rest in _RESTS_S:
+            if rest:
+                time.sleep(rest)
             try:
                 answer = self._http.send("GET", f"{_TOKEN}?scopes={quote(SCOPE, safe='')}")
             except TransientError:
@@ -102,10 +104,11 @@ def _found() -> dict[str, str]:
 @cache
 def _account() -> tuple[Credentials, Request]:
     """Find the account that the environment names, once a process."""
+    import certifi
     import google.auth
     from google.auth.transport.urllib3 import Request
     from urllib3 import PoolManager
 
-    request = Request(PoolManager())
+    request = Request(PoolManager(ca_certs=certifi.where()))  # as google-auth makes one itself
     credentials, _ = google.auth.default(scopes=(SCOPE,), request=request)
     return credentials, request

@@ -33,6 +33,7 @@ _KEPT = 20  # more than an instance has threads
 # was throttled learns late that it did: what was idle for longer than this is not used again.
 _IDLE_S = 5.0
 _ENCODINGS = "gzip, deflate"
+USER_AGENT = "healbridge-sync"  # gateways turn Python's libraries away by name, as scrapers
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,7 @@ class JsonHttp:
     ) -> None:
         self._peer, self._path = peer, urlsplit(url).path.rstrip("/")
         self._headers = {
-            "User-Agent": "healbridge-sync",
+            "User-Agent": USER_AGENT,
             "Accept-Encoding": _ENCODINGS,
             **headers,
         }

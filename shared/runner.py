@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from shared.errors import ContendedError, TransientError
+from shared.errors import ContendedError, TooMuchError, TransientError
 from shared.events import Event, Ref, events
 from shared.outcomes import FORWARDED, Outcome, Outcomes, failed, with_state
 from shared.pauses import not_before
@@ -58,10 +58,13 @@ class Runner:
         Bring every ref of the event as far as it goes. Return the outcomes: acknowledge.
 
         A batch that is done in part is split: what must wait goes back to the same topic as its
-        own message, so that Pub/Sub's backoff and dead letter count for it alone. Raise
-        RefusedError when all of it must wait.
+        own message, so that Pub/Sub's backoff and dead letter count for it alone. So too with the
+        halves of what is too much at a time. Raise RefusedError when all of it must wait.
         """
-        outcomes = self._attempt(event, event.refs)
+        try:
+            outcomes = self._attempt(event, event.refs)
+        except TooMuchError as error:
+            return self._halved(event, error)
         waiting = with_state(outcomes, "retrying")
         forward = tuple(o.ref for o in outcomes if o.state in FORWARDED or o.passed_on)
         out = [e for topic in self.emits for e in events(topic, forward, event.traceparent)]
@@ -80,6 +83,14 @@ class Runner:
         given = not_before(stay, self.now()) if stay else {}
         return [replace(e, attributes=given) for e in events(event.topic, refs, event.traceparent)]
 
+    def _halved(self, event: Event, error: TooMuchError) -> list[Outcome]:
+        """Try no half here: the whole took all the time that a statement or a function has."""
+        batch = Batch(self.step, event.refs, event.traceparent, event.attributes)
+        waiting = self._recorded(batch, [failed(ref, error) for ref in event.refs])
+        middle = len(waiting) // 2
+        self.publish(self._later(event, waiting[:middle]) + self._later(event, waiting[middle:]))
+        return waiting
+
     def _attempt(self, event: Event, refs: tuple[Ref, ...]) -> list[Outcome]:
         """
         Work on refs; on any error but "try later" halve them until the culprit is alone.
@@ -90,7 +101,9 @@ class Runner:
         batch = Batch(self.step, refs, event.traceparent, event.attributes)
         try:
             result = self._work(batch)
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - a step may raise anything
+        except (Exception, SystemExit) as error:  # a step may raise anything
+            if isinstance(error, TooMuchError) and len(refs) == len(event.refs) > 1:
+                raise
             later = isinstance(error, TransientError) and not isinstance(error, ContendedError)
             if later or len(refs) == 1:
                 return self._recorded(batch, [failed(ref, error) for ref in refs])

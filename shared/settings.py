@@ -15,7 +15,7 @@ SUPABASE_S3_KEY       access key id of that endpoint, made in Supabase's dashboa
 SUPABASE_S3_SECRET    its secret
 SUPABASE_S3_REGION    optional: the project's region, default us-east-1
 DOCUMENTS_BUCKET      optional: Storage bucket of the patients' files, default documents
-AWS_ACCESS_KEY_ID     reads prescription PDFs in the backend's S3; nothing else needs to be allowed
+AWS_ACCESS_KEY_ID     reads prescription PDFs in the backend's S3 (s3:GetObject and s3:ListBucket)
 AWS_SECRET_ACCESS_KEY its secret
 AWS_REGION            region of a bucket whose URL names none
 AWS_S3_URL            optional: another S3 endpoint
@@ -59,6 +59,17 @@ def required(name: str) -> str:
     """Return the setting, or raise SettingMissingError naming it."""
     value = os.environ.get(name, "").strip()
     if not value:
+        raise SettingMissingError(name)
+    return value
+
+
+def key(name: str) -> str:
+    """
+    Return a key that is sent in a header, or raise SettingMissingError naming it: one that was
+    copied with a line break or an invisible character would else fail as if its content did.
+    """
+    value = required(name)
+    if not value.isascii() or not value.isprintable():
         raise SettingMissingError(name)
     return value
 

@@ -73,11 +73,28 @@ def _details(error: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _invalid(details: list[dict[str, Any]]) -> Receipt:
-    """Tell whether the invalid argument is the token: a fault of our message has violations."""
+    """
+    Tell whether the invalid argument is the token: the fields that are wrong are named, or there is
+    no more than FCM's own word. It answers for a token in both ways.
+    """
     kinds = [detail.get("@type") for detail in details]
-    if _FCM_ERROR in kinds and _BAD_REQUEST not in kinds and None not in kinds:
+    if _BAD_REQUEST in kinds:
+        fields = [field for detail in details for field in _fields(detail)]
+        token = bool(fields) and all(field == "message.token" for field in fields)
+    else:
+        token = _FCM_ERROR in kinds and None not in kinds
+    if token:
         return Receipt("dead", "fcm_token_invalid")
     return Receipt("refused", "fcm_refused_message")
+
+
+def _fields(detail: dict[str, Any]) -> list[object]:
+    """Return the fields that a detail calls wrong; None for one that cannot be read."""
+    if detail.get("@type") != _BAD_REQUEST:
+        return []
+    given = detail.get("fieldViolations")
+    listed = cast("list[Any]", given) if isinstance(given, list) else [None]
+    return [one.get("field") if isinstance(one, dict) else None for one in listed]
 
 
 def _retry_after(answer: Answer) -> float | None:

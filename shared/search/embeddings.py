@@ -41,7 +41,7 @@ class Embedder:
         self._clock = clock
         self._closed_until = 0.0
         self._scale = TokenScale()
-        key = settings.required("OPENAI_API_KEY")
+        key = settings.key("OPENAI_API_KEY")
         headers = {
             "Authorization": f"Bearer {key}",
             "Content-Type": "application/json",

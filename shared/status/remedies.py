@@ -64,6 +64,9 @@ EXACT = {
     # providers and stores
     "core_unreachable": "See that core PostgreSQL and its pooler answer. " + _WAIT,
     "supabase_unreachable": "See that Supabase answers (its status page). " + _WAIT,
+    "supabase_57014": _WAIT + "A statement took longer than Supabase lets it: it is tried with"
+    " less. Parked: see Supabase's load and size.",
+    "supabase_413": _WAIT + "A request was too large for Supabase: it is tried again with less.",
     "supabase_auth_answer": "Supabase auth answered in an unknown form: see its version. " + _WAIT,
     "firestore_unreachable": "See that Firestore answers (Google's status page). " + _WAIT,
     "firestore_answer_broken": "Firestore's answer was cut short or is in an unknown form. "
@@ -71,9 +74,13 @@ EXACT = {
     "firestore_quota": "Firestore's quota is used up: raise it. " + _WAIT,
     "firestore_denied": "The function's account may not use Firestore: grant it"
     " roles/datastore.user. " + _WAIT,
+    "firestore_misconfigured": "There is no such database, or an index of it is missing: see"
+    " GOOGLE_CLOUD_PROJECT and its Firestore, which is to be in native mode. " + _WAIT,
     "firebase_unreachable": "See that Firebase Auth answers (Google's status page). " + _WAIT,
     "firebase_answer_broken": "Firebase Auth answered in an unknown form: report it. " + _WAIT,
     "firebase_quota": "Firebase's quota is used up: raise it. " + _WAIT,
+    "firebase_misconfigured": "Firebase does not know the project, its billing or the function's"
+    " account: see GOOGLE_CLOUD_PROJECT and that Authentication is set up. " + _WAIT,
     "google_credentials_unavailable": "The function gets no token of its account: see that its"
     " service account exists and is enabled. " + _WAIT,
     "google_keys_unreachable": "Google's public keys cannot be fetched: see the network. " + _WAIT,
@@ -87,6 +94,10 @@ EXACT = {
     "pdf_truncated": "The PDF ended before its announced length. " + _WAIT,
     "pdf_host_unknown": "The host of the pdf_url has no address: see the name. " + _WAIT,
     "pdf_host_unreachable": "The host of the pdf_url does not answer. " + _WAIT,
+    "aws_accessdenied": "The S3 of the PDFs lets us not read: allow AWS_ACCESS_KEY_ID s3:GetObject,"
+    " and s3:ListBucket too, without which S3 answers so for a file that is missing. " + _WAIT,
+    "aws_unreachable": "See that the S3 of the PDFs answers. " + _WAIT,
+    "storage_unreachable": "See that Supabase Storage answers. " + _WAIT,
     "storage_copy_incomplete": "Storage did not keep the copy as sent. " + _WAIT,
     "storage_delete_failed": "Storage did not delete a file: see its S3 keys. " + _WAIT,
     "embeddings_request_too_large": "The embeddings provider took the request for too large. "
@@ -129,7 +140,7 @@ FAMILIES = {
     "embeddings_http_": "The embeddings provider answered with this status: see its status page"
     " and OPENAI_API_KEY. " + _WAIT,
     "pdf_http_": "The PDF's host answered with this status: see that the file is there. " + _WAIT,
-    "s3_": "S3 refused it: see its keys and the bucket's policy. " + _WAIT,
+    "aws_": "The S3 of the PDFs refused it: see its key and the bucket's policy. " + _WAIT,
     "storage_": "Storage refused it: see its S3 keys and the bucket. " + _WAIT,
     "unknown_": "An error that the code does not expect: report it with the trace. It is tried"
     " again, then parked. " + _REPLAY,

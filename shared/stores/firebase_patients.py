@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
+from shared.errors import PermanentError
 from shared.people.doctor_reading import is_profile
 from shared.stores.firestore import MAX_WRITES, Write, path
 
@@ -40,8 +41,22 @@ class FirebasePatients:
         """Delete all of the patient's documents; return how many."""
         found = self.remains(uid)
         for start in range(0, len(found), MAX_WRITES):
-            self._firestore.commit([Write(at, None) for at in found[start : start + MAX_WRITES]])
+            self._delete(found[start : start + MAX_WRITES])
         return len(found)
+
+    def _delete(self, paths: Sequence[str]) -> None:
+        """
+        Delete documents, by halves where Firestore refuses them together: it takes no more than
+        10 MB of documents and their index entries at a time, and the apps make what they like.
+        """
+        try:
+            self._firestore.commit([Write(at, None) for at in paths])
+        except PermanentError:
+            if len(paths) == 1:
+                raise
+            middle = len(paths) // 2
+            self._delete(paths[:middle])
+            self._delete(paths[middle:])
 
     def remains(self, uid: str) -> list[str]:
         """Return the paths of the patient's documents, the profile last: it says whose they are."""

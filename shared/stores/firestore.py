@@ -40,6 +40,7 @@ _TIMEOUT_S = 10.0
 _ID = re.compile(r"(?!\.\.?\Z|__.*__\Z)[^/\s]{1,1500}")  # what Firestore takes as a document's id
 _BY_PATH = [{"field": {"fieldPath": "__name__"}, "direction": "ASCENDING"}]
 _MOVED_ON = frozenset({"ALREADY_EXISTS", "NOT_FOUND", "FAILED_PRECONDITION", "ABORTED"})
+_MISSING = frozenset({"NOT_FOUND", "FAILED_PRECONDITION"})
 _DENIED = frozenset({"PERMISSION_DENIED", "UNAUTHENTICATED"})
 # What a gateway's bare status stands for. A bare 400 or 404 is not taken for Firestore's word.
 _BARE = {
@@ -148,8 +149,9 @@ class Firestore:
         }
         with tracing.call("firestore", "RunAggregationQuery"):
             rows = self._call("runAggregationQuery", {"structuredAggregationQuery": query})
-        with _readable():
-            return int(value_from(rows[0]["result"]["aggregateFields"]["all"]))
+        with _readable():  # of a long count, rows before the last only tell of progress
+            *_, result = [row["result"] for row in rows if "result" in row]
+            return int(value_from(result["aggregateFields"]["all"]))
 
     def commit(self, writes: Sequence[Write]) -> None:
         """
@@ -201,7 +203,7 @@ class Firestore:
             answer = self._http.send("POST", address, body, account)
         except ValueError:  # half a character, which no JSON holds
             raise PermanentError("firestore_invalid_argument") from None
-        return _said(answer)
+        return _said(answer, guarded=method == "commit")
 
 
 def path(*parts: str) -> str:
@@ -223,8 +225,11 @@ def _found(row: dict[str, Any]) -> tuple[str, Snapshot]:
 
 
 def _rows(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return a query's rows. That there are no documents is said too, by the time of the look."""
-    if not rows or not all("document" in row or row["readTime"] for row in rows):
+    """
+    Return a query's rows. That there are no documents is said too, by the time of the look; a row
+    without one may also tell of progress, or that it is the last.
+    """
+    if not rows or not all("document" in row or row.get("done") or row["readTime"] for row in rows):
         raise ValueError("no rows of a query")
     return rows
 
@@ -235,7 +240,7 @@ def _snapshot(document: dict[str, Any]) -> tuple[str, Snapshot]:
     return document["name"], Snapshot(data, changed, microseconds(changed))
 
 
-def _said(answer: Answer) -> Any:
+def _said(answer: Answer, *, guarded: bool) -> Any:
     """Return an answer's JSON. Results come as a list, and a failure amid them as its last item."""
     try:
         said = answer.json()
@@ -248,13 +253,16 @@ def _said(answer: Answer) -> Any:
     if answer.ok and error is None:
         return said
     status = cast("dict[str, Any]", error).get("status") if isinstance(error, dict) else None
-    raise _refusal(status if isinstance(status, str) else _BARE.get(answer.status, ""))
+    word = status if isinstance(status, str) else _BARE.get(answer.status, "")
+    raise _refusal(word, guarded=guarded)
 
 
-def _refusal(status: str) -> SyncError:
-    """Turn a status of google.rpc.Code into our error."""
-    if status in _MOVED_ON:
+def _refusal(status: str, *, guarded: bool) -> SyncError:
+    """Turn a status of google.rpc.Code into our error; `guarded`: to what may have moved on."""
+    if status in _MOVED_ON and guarded:
         return ContendedError("firestore_moved_on")
+    if status in _MISSING:  # the database itself, an index, or it is none of Firestore's kind
+        return TransientError("firestore_misconfigured")
     if status == "INVALID_ARGUMENT":
         return PermanentError("firestore_invalid_argument")
     if status == "RESOURCE_EXHAUSTED":

@@ -34,6 +34,10 @@ _MEANINGS = {
     "INVALID_HOSTING_LINK_DOMAIN": "INVALID_ARGUMENT",
     "INVALID_ID_TOKEN": "INVALID_ARGUMENT",
 }
+# What its other packages know to be said, with status 400, of the project and not of an account.
+_OURS = frozenset({
+    "PROJECT_NOT_FOUND", "INVALID_PROJECT_ID", "BILLING_NOT_ENABLED", "INVALID_SERVICE_ACCOUNT",
+})  # fmt: skip
 
 
 class IdentityToolkit:
@@ -82,6 +86,8 @@ def _refusal(answer: Answer) -> SyncError:
         return PermanentError("firebase_user_gone")
     if own == "DUPLICATE_LOCAL_ID":
         return TransientError(UID_TAKEN)
+    if own in _OURS:
+        return TransientError("firebase_misconfigured")
     word = _MEANINGS.get(own) or google_refusals.word(answer.status)
     if word == "INVALID_ARGUMENT":
         return PermanentError("firebase_invalid_argument")

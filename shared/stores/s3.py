@@ -18,7 +18,7 @@ from urllib3.exceptions import HTTPError
 from urllib3.util import Timeout
 
 from shared.errors import PermanentError, TransientError
-from shared.json_http import connections
+from shared.json_http import USER_AGENT, connections
 from shared.observability import tracing
 from shared.stores.s3_signature import Signer
 
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from urllib3.response import BaseHTTPResponse
 
 _CONNECT_S, _READ_S = 5.0, 30.0
-_MISSING = frozenset({"NoSuchKey", "404"})  # an answer to HEAD has no body: its status is the code
 _REFUSED = frozenset({"EntityTooLarge", "KeyTooLongError", "InvalidKey", "InvalidMimeType"})
 
 
@@ -80,12 +79,16 @@ class S3:
                 method,
                 target,
                 body=cast("bytes", body) or None,  # any buffer will do
-                headers=signed,
+                headers={**signed, "User-Agent": USER_AGENT},
                 retries=False,
                 redirect=False,
                 preload_content=not stream,
             )
             if answer.status >= 300:
+                # An answer to HEAD has no body. Of any other, a 404 without S3's word for it means
+                # a wrong address: of a file that is missing the copy is deleted.
+                if method == "HEAD" and answer.status == 404:
+                    raise ObjectMissingError
                 raise _refusal(self._where, str(answer.status), answer.data)
         return answer
 
@@ -128,7 +131,7 @@ def _refusal(where: str, status: str, body: bytes) -> Exception:
     """Missing rights, buckets and regions are our misconfiguration: not the file's fault."""
     said = _parsed(body)
     code = (None if said is None else text(said, "Code")) or status
-    if code in _MISSING:
+    if code == "NoSuchKey":
         return ObjectMissingError()
     if code == "304":
         return ObjectUnchangedError()

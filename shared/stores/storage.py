@@ -49,7 +49,7 @@ class Storage:
         own = settings.optional("SUPABASE_S3_URL", "")
         return S3(
             "storage",
-            url=own or f"{settings.required('SUPABASE_URL')}/storage/v1/s3",
+            url=own or f"{settings.required('SUPABASE_URL').rstrip('/')}/storage/v1/s3",
             key=settings.required("SUPABASE_S3_KEY"),
             secret=settings.required("SUPABASE_S3_SECRET"),
             region=settings.optional("SUPABASE_S3_REGION", "us-east-1"),
@@ -123,15 +123,17 @@ class Storage:
             raise TransientError("storage_delete_failed")
 
     def below(self, folder: str) -> list[str]:
-        """Return the paths of all files in a folder (bucket/folder/), of all pages."""
+        """
+        Return the paths of all files in a folder (bucket/folder/), of all pages. Supabase compares
+        prefixes by LIKE, so a folder with an underscore brings files of others with it.
+        """
         bucket, _, prefix = folder.partition("/")
         asked = {"list-type": "2", "prefix": prefix, "encoding-type": "url"}
         found: list[str] = []
         while True:
             page = self._s3.xml(self._s3.send("ListObjectsV2", "GET", bucket, query=asked))
-            found += [
-                unquote_plus(text(file, "Key") or "") for file in page.iterfind("{*}Contents")
-            ]
+            keys = [unquote_plus(text(file, "Key") or "") for file in page.iterfind("{*}Contents")]
+            found += [key for key in keys if key.startswith(prefix)]
             token = text(page, "NextContinuationToken")
             if not token:
                 return [f"{bucket}/{key}" for key in found]

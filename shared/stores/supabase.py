@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 from shared import settings
 from shared.erasure.tombstones import ERASED
-from shared.errors import ContendedError, PermanentError, SyncError, TransientError
+from shared.errors import ContendedError, PermanentError, SyncError, TooMuchError, TransientError
 from shared.json_http import Answer, JsonHttp
 from shared.observability import tracing
 
@@ -28,7 +28,9 @@ _DATA = {"Accept-Profile": "public", "Content-Profile": "public"}
 _VERSION = "X-Supabase-Api-Version"
 _CODES_SINCE = "2024-01-01"  # of the auth API: since then a refusal's code stands in `code`
 _RESERVED = re.compile(r'[,:()"\\]')  # in a value of a list, to PostgREST
+_TOO_MUCH = frozenset({"57014", "413"})  # a statement ran out of its 8 s; a body is too large
 _WORD = re.compile(r"[A-Za-z0-9_]{1,50}")
+_UNKNOWN = "unknown"
 # A gateway's words for a server that is away; those above 511 are Cloudflare's own.
 _AWAY = frozenset({502, 503, 504, 520, 521, 522, 523, 524, 530})
 
@@ -38,7 +40,7 @@ class Supabase:
 
     def __init__(self, url: str | None = None, key: str | None = None) -> None:
         url = (url or settings.required("SUPABASE_URL")).rstrip("/")
-        key = key or settings.required("SUPABASE_SERVICE_KEY")
+        key = key or settings.key("SUPABASE_SERVICE_KEY")
         headers = {"apikey": key, "Authorization": f"Bearer {key}"}
         self._http = JsonHttp("supabase", url, headers, _TIMEOUT_S)
 
@@ -124,6 +126,8 @@ def _data_error(answer: Answer) -> SyncError:
     name = f"supabase_{code.lower()}"
     if code[:2] in {"21", "22", "23"} and len(code) == 5:
         return PermanentError(name)
+    if code in _TOO_MUCH:
+        return TooMuchError(name)
     # Contention, a server away or full, rights, schema, gateway: not the entity's fault.
     return TransientError(name)
 
@@ -136,15 +140,17 @@ def _auth_error(answer: Answer) -> SyncError:
         return TransientError("supabase_auth_answer")
     # In the older form `code` is a number or a SQLSTATE, and the code has a key of its own.
     newer = answer.headers.get(_VERSION, "") >= _CODES_SINCE and isinstance(said.get("code"), str)
-    code = _code(said.get("code" if newer else "error_code"))
+    code = _code(said.get("code" if newer else "error_code")).lower()
     name = f"supabase_{code}"
     if code in {"email_exists", "phone_exists"} or (status, code) == (500, "unexpected_failure"):
         return ContendedError(name)  # taken since it was looked up: GoTrue's words for a lost race
-    if status == 429 or status >= 500 or status in {401, 403, 408}:
+    # What has no code of GoTrue's is a gateway's word: of a wrong address, or of a project that is
+    # restricted for its quota (402). Neither is the user's fault.
+    if code == _UNKNOWN or status >= 500 or status in {401, 402, 403, 408, 429}:
         return TransientError(name)
     return PermanentError(name)
 
 
 def _code(given: object) -> str:
     """Return a code as given. Anything but a word could hold a row's value: it is not known."""
-    return given if isinstance(given, str) and _WORD.fullmatch(given) else "unknown"
+    return given if isinstance(given, str) and _WORD.fullmatch(given) else _UNKNOWN

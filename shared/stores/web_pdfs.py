@@ -22,6 +22,7 @@ from urllib3 import HTTPSConnectionPool
 from urllib3.exceptions import HTTPError
 
 from shared.errors import PermanentError, SyncError, TransientError
+from shared.json_http import USER_AGENT
 from shared.observability import tracing
 from shared.papers.pdf_stream import PdfMissingError, PdfStream
 
@@ -70,7 +71,7 @@ class WebPdfs:
         """Open a PDF; None if it still has this tag."""
         url = urlsplit(place.url)
         path = (url.path or "/") + (f"?{url.query}" if url.query else "")
-        headers = {"Host": place.host, "Accept-Encoding": "identity"}
+        headers = {"Host": place.host, "Accept-Encoding": "identity", "User-Agent": USER_AGENT}
         # A connection a PDF: one that is kept would be lent to another name at the same address.
         with self._server(place.host) as server:
             with tracing.call("pdf", "get"), _translated():

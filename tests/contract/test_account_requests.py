@@ -183,6 +183,20 @@ def test_a_quota_that_is_used_up_is_waited_for_though_the_package_takes_it_for_a
         ours.delete(UID)
 
 
+@pytest.mark.parametrize(
+    "word",
+    ["PROJECT_NOT_FOUND", "INVALID_PROJECT_ID", "BILLING_NOT_ENABLED", "INVALID_SERVICE_ACCOUNT"],
+)
+def test_a_mistake_of_ours_in_the_project_parks_nobody_though_the_package_blames_the_argument(
+    server: Server, ours: Accounts, app: firebase_admin.App, word: str
+) -> None:
+    server.says(400, {"error": {"message": word, "status": "INVALID_ARGUMENT"}})
+    with pytest.raises(exceptions.InvalidArgumentError):
+        admin.delete_user(UID, app=app)
+    with pytest.raises(TransientError, match=r"^firebase_misconfigured$"):
+        ours.delete(UID)
+
+
 def test_an_account_that_exists_is_left_alone_and_a_taken_address_is_not_passed_over(
     server: Server, ours: Accounts
 ) -> None:

@@ -6,15 +6,21 @@ What is asked in a deployed function, without google-auth, is what google-auth a
 
 from __future__ import annotations
 
+import contextlib
 import json
+import socket
+import ssl
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 
-from infra.local.loopback import JSON, Request, Response
-from tests.contract.serving import served
+from infra.local.loopback import JSON, LoopbackServer, Request, Response
+from shared import google_account
+from tests.contract.serving import self_signed, served, serving
 
 REPOSITORY = Path(__file__).parents[2]
 ASKS = """
@@ -65,6 +71,25 @@ def test_a_metadata_server_that_is_not_there_yet_is_asked_again() -> None:
     assert said == ["{'Authorization': 'Bearer made-up'}"] * 2
 
 
+def test_a_metadata_server_that_is_not_there_at_all_yet_is_given_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Where nobody listens, tries without a rest between them are over within a millisecond."""
+    metadata, rests = Metadata(), list[float]()
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+
+    def rest(seconds: float) -> None:
+        rests.append(seconds)
+        if len(rests) == 2:  # it comes while we wait for the second time
+            comes.enter_context(serving(LoopbackServer(port, metadata.answer)))
+
+    monkeypatch.setattr(google_account.time, "sleep", rest)
+    with contextlib.ExitStack() as comes:
+        assert google_account.MetadataServer(f"127.0.0.1:{port}").token() == "made-up"
+    assert 0 < sum(rests) < 5
+
+
 @pytest.mark.parametrize("env", [DEPLOYED, {}])
 def test_where_no_token_is_given_the_delivery_comes_again(env: dict[str, str]) -> None:
     with served(Metadata(status=403).answer) as host:
@@ -91,6 +116,41 @@ def test_beside_the_emulators_no_account_is_looked_for() -> None:
         said = asked(host, FIRESTORE_EMULATOR_HOST="127.0.0.1:1", **DEPLOYED)
     assert said == ["{'Authorization': 'Bearer owner'}"] * 2
     assert metadata.asked == []
+
+
+def test_who_gives_the_token_of_an_accounts_file_is_known_by_the_authorities_that_we_bring(
+    tmp_path: Path,
+) -> None:
+    """A system may have none of its own, as a small image or Python on a Mac."""
+    certificate = self_signed("localhost", tmp_path)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    given = json.dumps({"access_token": "made-up", "expires_in": 3599}).encode()
+    server = LoopbackServer(0, lambda _: Response(200, given, {"Content-Type": JSON}))
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    brought = f"import certifi; certifi.where = lambda: {str(certificate)!r}"
+    with serving(server) as port:
+        token_uri = f"https://localhost:{port}/token"
+        file = accounts_file(tmp_path, token_uri=token_uri, private_key=made_up_key())
+        said = asked("127.0.0.1:1", before=brought, GOOGLE_APPLICATION_CREDENTIALS=str(file))
+    assert [line.replace("A", "a") for line in said] == ["{'authorization': 'Bearer made-up'}"] * 2
+
+
+def made_up_key() -> str:
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    return key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    ).decode()
+
+
+def accounts_file(folder: Path, **fields: str) -> Path:
+    """Write the file of an account that nobody has."""
+    path = folder / "account.json"
+    email = "sync@demo-test.iam.example"
+    path.write_text(json.dumps({"type": "service_account", "client_email": email} | fields))
+    return path
 
 
 class Metadata:
@@ -131,11 +191,11 @@ def meaning(requests: list[Request]) -> list[tuple[str, ...]]:
     ]
 
 
-def asked(host: str, more: str = "", **env: str) -> list[str]:
+def asked(host: str, more: str = "", before: str = "", **env: str) -> list[str]:
     """Return what a process was given that asked for its authorization twice."""
     where = {"GCE_METADATA_HOST": host, "GCE_METADATA_IP": host, "CLOUDSDK_CONFIG": "/nowhere"}
     done = subprocess.run(
-        [sys.executable, "-c", ASKS + more], cwd=REPOSITORY, capture_output=True, text=True,
-        check=True, env={**where, "PATH": "/nowhere", **env},
+        [sys.executable, "-c", before + ASKS + more], cwd=REPOSITORY, capture_output=True,
+        text=True, check=True, env={**where, "PATH": "/nowhere", **env},
     )  # fmt: skip
     return done.stdout.splitlines()

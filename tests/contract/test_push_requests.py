@@ -93,6 +93,14 @@ def details(*codes: Any) -> list[dict[str, Any]]:
     return [{"@type": FCM_ERROR, "errorCode": code} for code in codes]
 
 
+def violations(*fields: Any) -> dict[str, Any]:
+    named = [{"field": name, "description": "any"} for name in fields]
+    return {"@type": BAD_REQUEST, "fieldViolations": named}
+
+
+FIELDS = [
+    (), ("message.token",), ("message.token", "message.data"), ("message.data[0].value",), (None,),
+]  # fmt: skip
 WORDS = [
     "UNREGISTERED", "SENDER_ID_MISMATCH", "QUOTA_EXCEEDED", "THIRD_PARTY_AUTH_ERROR",
     "APNS_AUTH_ERROR", "INVALID_ARGUMENT", "UNAVAILABLE", "INTERNAL", "NEW", None,
@@ -109,6 +117,12 @@ DETAILS: list[list[Any]] = [
     [{"@type": BAD_REQUEST}, *details("INVALID_ARGUMENT")],
     [{"@type": "type.googleapis.com/google.rpc.ErrorInfo"}, *details("INVALID_ARGUMENT")],
     [{"@type": BAD_REQUEST}],
+    *([violations(*fields), *details("INVALID_ARGUMENT")] for fields in FIELDS),
+    [*details("INVALID_ARGUMENT"), violations("message.token")],
+    [violations("message.token")],
+    [violations("message.token"), violations("message.data")],
+    [{"@type": BAD_REQUEST, "fieldViolations": "message.token"}],
+    [{"@type": BAD_REQUEST, "fieldViolations": ["message.token"]}],
     [{"errorCode": "UNREGISTERED"}, *details("INVALID_ARGUMENT")],
 ]
 BODIES: list[Any] = [
@@ -148,9 +162,13 @@ def _blames_token(error: exceptions.FirebaseError) -> bool:
     try:
         found = cast("Any", error.http_response).json()["error"]["details"]
         kinds = {detail["@type"] for detail in found}
+        if BAD_REQUEST in kinds:
+            all_of_them = [d["fieldViolations"] for d in found if d["@type"] == BAD_REQUEST]
+            fields = [violation["field"] for given in all_of_them for violation in given]
+            return bool(fields) and set(fields) == {"message.token"}
     except (AttributeError, KeyError, TypeError, ValueError):
         return False
-    return FCM_ERROR in kinds and BAD_REQUEST not in kinds
+    return FCM_ERROR in kinds
 
 
 def _later_code(error: exceptions.FirebaseError) -> str:
@@ -214,3 +232,17 @@ def test_without_an_account_of_our_own_pushes_are_sent_later(
     google_account._account.cache_clear()
     assert ours.send(PUSHES) == [Receipt("later", "fcm_unreachable")] * 2
     assert server.requests == []
+
+
+# As FCM's own answers were taken down: with and without a second detail that names the token.
+@pytest.mark.parametrize("first", [True, False])
+def test_a_token_that_is_named_as_what_is_wrong_is_dead(
+    server: Server, ours: Messaging, *, first: bool
+) -> None:
+    both = [*details("INVALID_ARGUMENT"), violations("message.token")]
+    error = {
+        "code": 400, "message": "any", "status": "INVALID_ARGUMENT",
+        "details": both if first else both[::-1],
+    }  # fmt: skip
+    server.says(400, {"error": error})
+    assert ours.send(PUSHES[:1]) == [Receipt("dead", "fcm_token_invalid")]

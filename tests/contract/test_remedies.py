@@ -51,9 +51,18 @@ def test_every_code_that_a_statement_writes_has_a_text() -> None:
     assert sorted(code for code in written if find(code) is None) == []
 
 
-@pytest.mark.parametrize("code", ["core_40001", "supabase_23505", "unknown_keyerror"])
+@pytest.mark.parametrize(
+    "code",
+    ["core_40001", "supabase_23505", "unknown_keyerror", "aws_slowdown", "storage_slowdown"],
+)
 def test_a_vendors_code_has_the_text_of_its_family(code: str) -> None:
     assert remedy(code) in {text.strip() for text in FAMILIES.values()}
+
+
+@pytest.mark.parametrize("where", ["aws", "storage"])
+@pytest.mark.parametrize("code", ["unreachable", "unreadable", "accessdenied", "403"])
+def test_what_a_file_store_refuses_has_a_text(where: str, code: str) -> None:
+    assert find(f"{where}_{code}")
 
 
 def test_a_code_of_a_version_that_is_gone_is_answered_too() -> None:

@@ -177,6 +177,12 @@ def test_every_operation_is_asked_as_boto3_asks_it(s3: Recorder, key: str) -> No
     assert [asked.meaning() for asked in s3.asked] == [asked.meaning() for asked in theirs]
 
 
+def test_it_says_who_asks_and_not_which_library(s3: Recorder) -> None:
+    """Gateways turn Python's libraries away by their names, as scrapers."""
+    ask(s3, "a")
+    assert {asked.headers["user-agent"] for asked in s3.asked} == {"healbridge-sync"}
+
+
 @pytest.mark.parametrize("key", NAMES)
 def test_every_signature_holds_for_what_arrives(s3: Recorder, key: str) -> None:
     ask(s3, key)
@@ -202,6 +208,14 @@ def test_an_answer_that_cannot_be_read_is_asked_for_again(s3: Recorder, answer: 
         Storage().below("documents/a/")
     with pytest.raises(TransientError, match=r"^storage_unreadable$"):
         Storage().delete(["documents/a"])
+
+
+def test_what_a_listing_tells_of_a_neighbours_folder_is_not_of_this_one(s3: Recorder) -> None:
+    """Supabase Storage compares by LIKE, where an underscore of a uid stands for any character."""
+    keys = ["a_b/one.pdf", "a%5Fb%2Ftwo.pdf", "aXb/theirs.pdf", "A_b/theirs.pdf"]
+    contents = "".join(f"<Contents><Key>{key}</Key></Contents>" for key in keys)
+    s3.instead["list-type"] = f"<ListBucketResult {NAMESPACE}>{contents}</ListBucketResult>"
+    assert Storage().below("documents/a_b/") == ["documents/a_b/one.pdf", "documents/a_b/two.pdf"]
 
 
 def test_a_file_without_a_tag_is_no_answer_of_s3(s3: Recorder) -> None:

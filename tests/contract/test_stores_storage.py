@@ -227,6 +227,37 @@ def test_storage_that_refuses_the_file_says_so(
     assert str(raised.value) == f"storage_{code.lower()}"
 
 
+def test_a_404_that_is_none_of_s3s_does_not_say_that_a_file_is_missing(
+    endpoints: Endpoints, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a missing file the copy would be deleted: a wrong address must not do that."""
+    lost = Response(404, b'{"message": "no Route matched with those values"}')
+    with serving(LoopbackServer(0, lambda _request: lost)) as port:
+        for setting, code in (("SUPABASE_S3_URL", "storage_404"), ("AWS_S3_URL", "aws_404")):
+            monkeypatch.setenv(setting, f"http://127.0.0.1:{port}")
+            with pytest.raises(TransientError, match=f"^{code}$"):
+                copy()
+        with pytest.raises(TransientError, match=r"^storage_404$"):
+            Storage().below(f"{TARGET}/u1/")
+    assert held(endpoints) is None
+
+
+def test_storage_is_found_below_an_address_that_ends_in_a_slash(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[str] = []
+
+    def answer(request: Request) -> Response:
+        asked.append(request.path)
+        return Response(404)
+
+    monkeypatch.delenv("SUPABASE_S3_URL")
+    with serving(LoopbackServer(0, answer)) as port:
+        monkeypatch.setenv("SUPABASE_URL", f"http://127.0.0.1:{port}/")
+        assert Storage().look(f"{TARGET}/a") is None
+    assert asked == [f"/storage/v1/s3/{TARGET}/a"]
+
+
 def test_nobody_there_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_S3_URL", f"http://127.0.0.1:{free_port()}")
     with pytest.raises(TransientError, match="aws_unreachable"):

@@ -89,6 +89,7 @@ def test_a_pdf_is_fetched_from_the_checked_address_under_its_own_name(serve: Ser
         assert b"".join(bytes(part) for part in stream.parts()) == PDF
     assert heads[0].startswith("GET /rx%201.pdf?v=2 HTTP/1.1")
     assert f"\r\nhost: {HOST}\r\n" in heads[0].lower()
+    assert "\r\nuser-agent: healbridge-sync\r\n" in heads[0].lower()
 
 
 def test_a_certificate_of_another_name_is_refused(serve: Serve) -> None:

@@ -18,7 +18,7 @@ OPERATORS = {"OWNER_DSN"}  # what a person's shell has, and no function
 PLATFORMS = {"FUNCTION_TARGET", "K_REVISION", "K_SERVICE"}  # set by Cloud Run
 EMULATORS = {"FIREBASE_AUTH_EMULATOR_HOST", "FIRESTORE_EMULATOR_HOST", "PUBSUB_EMULATOR_HOST"}
 OPENTELEMETRYS = re.compile(r"OTEL_\w+")  # may be given in the variable `settings`
-READERS = {"required", "optional", "positive", "get", "getenv"}
+READERS = {"required", "key", "optional", "positive", "get", "getenv"}
 
 
 def _read() -> Iterator[tuple[str, str]]:
@@ -59,7 +59,7 @@ def test_reads_are_found() -> None:
 
 
 def test_every_setting_without_a_default_is_given_to_the_functions() -> None:
-    required = {name for reader, name in _read() if reader == "required"}
+    required = {name for reader, name in _read() if reader in {"required", "key"}}
     assert required - GIVEN - DEPLOYMENTS == set()
 
 

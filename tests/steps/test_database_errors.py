@@ -72,7 +72,14 @@ def test_of_firestore(
     kind: type[SyncError],
     code: str,
 ) -> None:
-    """What yields a stream of results says it in a list, and once begun, with status 200."""
+    """
+    What yields a stream of results says it in a list, and once begun, with status 200. Only a write
+    can meet a document that moved on: to a look the same words say that there is no such database.
+    """
+    if call != "commit" and kind is ContendedError:
+        kind = TransientError
+        missing = word in {"NOT_FOUND", "FAILED_PRECONDITION"}
+        code = "firestore_misconfigured" if missing else "firestore_unreachable"
     error = {"error": {"code": status, "message": PLANTED, "status": word}}
     for sent, body in ((status, error), (status, [error]), (200, [{"found": {}}, error])):
         url = answering(sent, body)
@@ -105,7 +112,7 @@ def test_of_firestore_what_a_gateway_answers_is_known_by_its_status(
 ) -> None:
     url = answering(status, body)
     with firestore(url, monkeypatch) as client, becomes(kind, code, caplog):
-        client.read(["c/a"])
+        client.commit([Write("c/a", None)])
 
 
 NAME = "projects/demo-test/databases/(default)/documents/c/a"
@@ -161,6 +168,38 @@ def test_of_firestore_an_answer_that_cannot_be_read_is_asked_for_again(
         becomes(TransientError, "firestore_answer_broken", caplog),
     ):
         CALLS[call](client)
+
+
+DOCUMENT = {"document": {"name": NAME, "updateTime": TIME}, "readTime": TIME}
+
+
+@pytest.mark.parametrize(
+    ("call", "rows", "expected"),
+    [
+        ("count", [{"result": {"aggregateFields": {"all": {"integerValue": "7"}}}}], 7),
+        ("below", [DOCUMENT], ["c/a"]),
+    ],
+)
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ([{"readTime": TIME}], []),
+        ([{"skippedResults": 1, "readTime": TIME}], [{"readTime": TIME, "done": True}]),
+        ([], [{"done": True}]),
+    ],
+    ids=["progress", "more progress", "the end"],
+)
+def test_of_firestore_what_only_tells_of_progress_is_passed_over(
+    answering: Answers,
+    monkeypatch: pytest.MonkeyPatch,
+    call: str,
+    rows: list[Any],
+    expected: object,
+    before: list[Any],
+    after: list[Any],
+) -> None:
+    with firestore(answering(200, [*before, *rows, *after]), monkeypatch) as client:
+        assert CALLS[call](client) == expected
 
 
 @pytest.mark.parametrize("value", ["half a character \ud800", {PLANTED: "\ud800"}])

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from shared.errors import PermanentError, SyncError, TransientError
+from shared.errors import PermanentError, SettingMissingError, SyncError, TransientError
 from shared.search.embeddings import Embedder
 from tests.steps.vendors import PLANTED, Answers, becomes
 
@@ -63,6 +63,15 @@ def test_of_the_embeddings_provider(
     if status == 429:
         waits = {"embeddings_quota": 3600, "embeddings_rate_limit": 7}
         assert getattr(raised.value, "retry_after", None) == waits[expected]
+
+
+def test_of_an_embeddings_key_that_no_request_can_carry_no_document_is_parked(
+    answering: Answers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_BASE_URL", answering(200, {}))
+    monkeypatch.setenv("OPENAI_API_KEY", "planted\u200b")
+    with pytest.raises(SettingMissingError, match="OPENAI_API_KEY"):
+        Embedder().embed(["any"])
 
 
 def test_of_an_embeddings_provider_that_is_away_is_waited_for(

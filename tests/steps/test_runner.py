@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from shared.errors import ContendedError, PermanentError, TransientError
+from shared.errors import ContendedError, PermanentError, TooMuchError, TransientError
 from shared.events import Event, Ref
 from shared.outcomes import Outcome, Outcomes, done, failed, gone
 from shared.runner import Batch, RefusedError, Runner
@@ -119,6 +119,55 @@ def test_try_later_is_not_split_since_the_rest_would_fail_alike() -> None:
     with pytest.raises(RefusedError):
         Deployed(work).run(*refs(100))
     assert calls == [100]
+
+
+def test_a_batch_that_is_too_much_at_a_time_goes_back_as_two_messages_and_each_gets_on() -> None:
+    calls: list[int] = []
+
+    def work(batch: Batch) -> Outcomes:
+        calls.append(len(batch.refs))
+        if len(batch.refs) > 30:
+            raise TooMuchError("supabase_57014")
+        return all_done(batch)
+
+    step = Deployed(work)
+    step.run(*refs(51))
+    assert calls == [51]  # a second try would take as long as the first
+    assert set(by_key(step.recorded).values()) == {("retrying", "supabase_57014")}
+    first, second = step.published
+    assert (first, second) == (Event("here", refs(25), TRACE), Event("here", refs(51)[25:], TRACE))
+    assert set(by_key(step.run(*second.refs)).values()) == {("done", None)}
+
+
+def test_what_is_too_much_alone_is_refused_and_holds_up_nobody() -> None:
+    step = Deployed(raising({"u1"}, TooMuchError("supabase_57014")))
+    step.run(*refs(2))
+    assert [event.refs for event in step.published] == [refs(1), refs(2)[1:]]
+    with pytest.raises(RefusedError):
+        step.run(*refs(1))
+    assert set(by_key(step.run(*refs(2)[1:])).values()) == {("done", None)}
+
+
+def test_halves_that_cannot_be_published_leave_the_message_to_come_again() -> None:
+    step = Deployed(raising({"u1"}, TooMuchError("supabase_57014")))
+    step.publish_fails = [TransientError("publish_failed")]
+    with pytest.raises(TransientError, match="publish_failed"):
+        step.run(*refs(2))
+
+
+def test_too_much_amid_a_search_for_the_culprit_waits_as_any_other_error() -> None:
+    def work(batch: Batch) -> Outcomes:
+        if len(batch.refs) > 2:
+            raise PermanentError("refused_for_good")
+        if len(batch.refs) == 2:
+            raise TooMuchError("supabase_57014")
+        return all_done(batch)
+
+    step = Deployed(work)
+    assert set(by_key(step.run(*refs(3))).values()) == {
+        ("done", None),
+        ("retrying", "supabase_57014"),
+    }
 
 
 def test_the_waiting_part_of_a_batch_goes_back_to_its_topic_alone() -> None:

@@ -7,7 +7,14 @@ from contextlib import contextmanager
 
 import pytest
 
-from shared.errors import ContendedError, PermanentError, SyncError, TransientError
+from shared.errors import (
+    ContendedError,
+    PermanentError,
+    SettingMissingError,
+    SyncError,
+    TooMuchError,
+    TransientError,
+)
 from shared.stores.supabase import Supabase
 from tests.steps.vendors import PLANTED, Answers, becomes
 
@@ -30,7 +37,7 @@ REST: list[tuple[str, int, str, type[SyncError]]] = [
     ("a row of whom an erasure buried is refused for good", 410, "PT410", PermanentError),
     ("a serialization failure is tried again, though it is a 500", 500, "40001", TransientError),
     ("a deadlock is tried again", 500, "40P01", TransientError),
-    ("a statement that ran too long is tried again", 500, "57014", TransientError),
+    ("a statement that ran too long is tried again with less", 500, "57014", TooMuchError),
     ("a database that shuts down is waited for", 503, "57P01", TransientError),
     ("a database that lost its connection is waited for", 503, "08006", TransientError),
     ("a database without free connections is waited for", 503, "53300", TransientError),
@@ -70,7 +77,15 @@ def test_of_supabases_data_api(
         client.call("any", {"p": PLANTED})
 
 
-@pytest.mark.parametrize("status", [408, 413, 429, 502, 503, 504])
+def test_of_a_gateway_in_front_of_supabase_that_finds_a_batch_too_large_it_is_tried_with_less(
+    answering: Answers, caplog: pytest.LogCaptureFixture
+) -> None:
+    url = answering(413, f"<html>{PLANTED}")
+    with supabase(url) as client, becomes(TooMuchError, "supabase_413", caplog):
+        client.call("any", {"p": PLANTED})
+
+
+@pytest.mark.parametrize("status", [408, 429, 502, 503, 504])
 def test_of_a_gateway_in_front_of_supabase_is_waited_for(
     answering: Answers, caplog: pytest.LogCaptureFixture, status: int
 ) -> None:
@@ -115,6 +130,18 @@ def test_of_supabase_an_answer_that_was_cut_short_is_asked_for_again(
     url = answering(200, body)
     with supabase(url) as client, becomes(TransientError, "supabase_answer_broken", caplog):
         client.select("documents", "*", ["any"]) if call == "select" else client.call("any", {})
+
+
+# As they are copied out of a page: a line break, a zero-width space, a curly quote.
+@pytest.mark.parametrize("key", ["pla\nnted", "planted\u200b", "\u201cplanted"])
+def test_of_supabase_a_key_that_no_request_can_carry_is_our_mistake_and_parks_nobody(
+    answering: Answers, monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    monkeypatch.setenv("SUPABASE_URL", answering(200, []))
+    monkeypatch.setenv("SUPABASE_SERVICE_KEY", key)
+    with pytest.raises(SettingMissingError, match="SUPABASE_SERVICE_KEY") as raised:
+        Supabase().call("any", {})
+    assert "lanted" not in str(raised.value)
 
 
 AUTH: list[tuple[str, int, str, type[SyncError]]] = [
@@ -166,6 +193,37 @@ def test_of_supabase_auth_in_the_older_form_which_quotes_the_row_is_tried_again_
     body = {"code": "23505", "message": PLANTED, "detail": f"Key (phone)=({PLANTED}) exists."}
     url = answering(500, body)
     with supabase(url) as client, becomes(TransientError, "supabase_unknown", caplog):
+        client.create_user({"email": PLANTED})
+
+
+RESTRICTED = "Service for this project is restricted due to the following violations"
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (402, {"message": f"{RESTRICTED}: {PLANTED}"}),
+        (402, f"{RESTRICTED}: {PLANTED}"),
+        (404, {"message": f"no Route matched {PLANTED}"}),
+        (400, {"error": PLANTED}),
+        (422, {"code": 422, "msg": PLANTED}),
+    ],
+    ids=["used up quota", "and as text", "wrong address", "bad request", "without a word"],
+)
+def test_of_a_gateway_in_front_of_supabase_auth_no_refusal_parks_anybody(
+    answering: Answers, caplog: pytest.LogCaptureFixture, status: int, body: object
+) -> None:
+    expected = "supabase_auth_answer" if isinstance(body, str) else "supabase_unknown"
+    url = answering(status, body)
+    with supabase(url) as client, becomes(TransientError, expected, caplog):
+        client.create_user({"email": PLANTED})
+
+
+def test_of_supabase_auth_a_code_in_capitals_is_a_code(
+    answering: Answers, caplog: pytest.LogCaptureFixture
+) -> None:
+    url = answering(401, {"code": 401, "error_code": "UNAUTHORIZED", "msg": PLANTED})
+    with supabase(url) as client, becomes(TransientError, "supabase_unauthorized", caplog):
         client.create_user({"email": PLANTED})
 
 
