@@ -125,7 +125,7 @@ def test_recent_prescriptions_are_kept_without_the_person(to: RealStores) -> Non
     assert visit["address"] is None
     receipt = row(to)["receipts"]["core"]
     assert (receipt["state"], receipt["held"], receipt["code"]) == ("held", 1, "kept_by_policy")
-    shown = "select count(*) as n from sync.projection_appointments"  # what reconciliation wants
+    shown = "select count(*) as n from sync.projection_appointments()"  # what reconciliation wants
     assert to.core_sql.execute(shown).fetchone() == {"n": 0}
 
 
