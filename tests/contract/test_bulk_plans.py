@@ -104,6 +104,15 @@ from document d, generate_series(0, 3) n
 """
 
 
+_ACCOUNTS: LiteralString = """
+insert into auth.users (instance_id, id, email, phone)
+select '00000000-0000-0000-0000-000000000000',
+       ('00000000-0000-4000-8000-' || lpad(n::text, 12, '0'))::uuid, n || '@example.com',
+       '910000' || n
+from generate_series(%(first)s::int, %(last)s::int) n
+"""
+
+
 class Listening:
     """Takes down what a store would have core write."""
 
@@ -253,6 +262,26 @@ def swap(sql: Sql) -> None:
              for row in found]  # fmt: skip
     swapped = sql.execute("select * from replace_chunks(%s)", [Jsonb(given)])
     assert [row["id"] for row in swapped] == ids
+
+
+def test_auth_users_are_found_without_a_scan_of_all_accounts(supabase_sql: Sql) -> None:
+    supabase_sql.execute(_ACCOUNTS, {"first": 1, "last": 20})
+    supabase_sql.execute("analyze auth.users")
+    for _ in range(7):
+        assert accounts(supabase_sql) == {"1@example.com", "2@example.com", "3@example.com"}
+    supabase_sql.execute(_ACCOUNTS, {"first": 21, "last": 5000})
+    with scanning(supabase_sql) as found:
+        accounts(supabase_sql)
+    assert not found
+
+
+def accounts(sql: Sql) -> set[str]:
+    """Find three accounts: by id, by e-mail and by phone."""
+    rows = sql.execute(
+        "select email from find_auth_users(%s::uuid[], %s, %s)",
+        [["00000000-0000-4000-8000-000000000001"], ["2@example.com"], ["9100003"]],
+    )
+    return {row["email"] for row in rows}
 
 
 def test_a_scan_is_noticed(sql: Sql) -> None:
