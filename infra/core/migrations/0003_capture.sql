@@ -22,8 +22,9 @@ begin
 end $$;
 
 -- Contacts are compared in normal form: e-mail case-folded, phone as digits only.
-create index users_email_normal_sync on public.users (lower(email));
-create index users_phone_normal_sync on public.users (regexp_replace(phone, '\D', '', 'g'));
+create index if not exists users_email_normal_sync on public.users (lower(email));
+create index if not exists users_phone_normal_sync
+  on public.users (regexp_replace(phone, '\D', '', 'g'));
 
 -- What hangs on a document and on a patient is looked up and erased by its reference, and the cascades
 -- of an erasure look there too. Prisma makes no index for a relation: without one, every document that
