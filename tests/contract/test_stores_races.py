@@ -294,7 +294,7 @@ def test_a_version_is_drawn_when_nobody_else_can_draw_a_later_one(
     version = "select version from sync.outbox where key = 'rx'"
     with (
         ThreadPoolExecutor(1) as threads,
-        psycopg.connect(core_dsn, autocommit=True, row_factory=dict_row) as step,
+        Sql.connect(core_dsn, autocommit=True, row_factory=dict_row) as step,
     ):
         with step.transaction():
             step.execute(held)
