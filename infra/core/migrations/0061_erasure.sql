@@ -97,8 +97,13 @@ begin
   get diagnostics step = row_count; erased := erased + step;
   delete from sync.pdf_copies where owner = whom.uid;
   get diagnostics step = row_count; erased := erased + step;
+  -- An orphan of Firestore goes by its path, and a resync that was stopped by where it is.
   update sync.orphan_removals r set key = p_erasure
-  where r.key = whom.uid or r.key like '%/' || whom.uid || '/%' or r.key like '%/' || whom.uid;
+  where position('/' || whom.uid || '/' in '/' || r.key || '/') > 0;
+  delete from sync.findings f where position('/' || whom.uid || '/' in '/' || f.key || '/') > 0;
+  get diagnostics step = row_count; erased := erased + step;
+  update sync.resyncs r set after = null
+  where position('/' || whom.uid || '/' in '/' || r.after || '/') > 0;
   -- Whose contact this patient held may have it now: the next look at open conflicts tries it.
   update sync.conflicts set looked_at = '-infinity'
   where other = whom.user_id and resolved_at is null;
@@ -148,7 +153,8 @@ language sql stable security definer set search_path = '' as $$
     + (select count(*) from sync.journal j where j.kind in ('user', 'profile') and j.key = e.uid)
     + (select count(*) from sync.outbox o where o.kind in ('user', 'profile') and o.key = e.uid)
     + (select count(*) from sync.conflicts c where c.kind = 'user' and c.key = e.uid)
-    + (select count(*) from sync.findings f where f.kind = 'user' and f.key = e.uid)
+    + (select count(*) from sync.findings f
+       where position('/' || e.uid || '/' in '/' || f.key || '/') > 0)
   )::integer
   from sync.erasures e where e.id = p_erasure
 $$;
