@@ -1,5 +1,6 @@
 """
-Apply SQL migrations, each once and in its own transaction; stop at the first that fails.
+Apply SQL migrations, each once and in its own transaction; stop at the first that fails. One that
+does not get a table within seconds fails, and can be applied again.
 
 `./healbridge-sync migrate core` applies infra/core/migrations and then infra/core/rights.sql,
 `... supabase` applies infra/supabase/migrations (the Supabase CLI does the same with `supabase db
@@ -52,6 +53,9 @@ insert into sync.edges (origin, kind, step) select origin, kind, step from edge
 on conflict do nothing
 """
 _CHARTED = "select to_regclass('sync.edges') is not null"
+# Who waits for a table makes all wait that come to it later: the backend would stand still behind
+# one open transaction of its own. What has its locks may take longer than Supabase's two minutes.
+_PATIENCE = "set local lock_timeout = '5s'; set local statement_timeout = 0"
 _LOCK = "select pg_advisory_lock(hashtextextended('healbridge_migrations', 0))"
 
 
@@ -104,8 +108,11 @@ def _chart(connection: psycopg.Connection, store: str) -> None:
 def _apply(connection: psycopg.Connection, store: str, name: str, text: str, digest: str) -> None:
     try:
         with connection.transaction():
+            connection.execute(_PATIENCE)
             connection.execute(cast("LiteralString", text))
             connection.execute(_NOTE, {"store": store, "name": name, "sha256": digest})
+    except psycopg.errors.LockNotAvailable as error:
+        raise MigrationError(f"{name} failed: a table is in use; migrate again") from error
     except psycopg.Error as error:
         raise MigrationError(f"{name} failed: {error.diag.message_primary or error}") from error
 

@@ -1,6 +1,6 @@
 -- A stand-in of the backend's own tables, for the local stack and the tests only: never applied to
 -- a real core database, whose tables belong to the backend (Prisma) and are not ours to migrate.
--- Shapes as Prisma makes them: text ids, native enums, timestamp(3) in UTC.
+-- Shapes as Prisma makes them: text ids, native enums, timestamp(3) in UTC, no index for a relation.
 
 create type "Role" as enum ('PATIENT', 'DOCTOR', 'STAFF');
 create type "DocumentType" as enum ('PRESCRIPTION', 'LAB', 'REPORT');
@@ -100,7 +100,6 @@ create table medications (
   start_date timestamp(3) not null default current_timestamp,
   reminders_enabled boolean not null default false
 );
-create index medications_document on medications (document_id);
 
 create table notifications (
   id text primary key,

@@ -1,10 +1,10 @@
 """
 What must agree between the stores, and how it is digested.
 
-A projection is written alike by both of its sides: in SQL as a view sync.projection_NAME of that
-store's migrations, for Firebase accounts here and for Firestore in projected_documents.py. A row's
-canonical text is its key and fields with a separator between them; its hash is the first 64 bits of
-the text's MD5, its bucket the first 16 bits of the key's.
+A projection is written alike by both of its sides: in SQL as a function sync.projection_NAME of
+that store's migrations, for Firebase accounts here and for Firestore in projected_documents.py. A
+row's canonical text is its key and fields with a separator between them; its hash is the first 64
+bits of the text's MD5, its bucket the first 16 bits of the key's.
 """
 
 from __future__ import annotations

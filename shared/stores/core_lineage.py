@@ -68,14 +68,19 @@ select id, at, kind, key, step, source_version, state, error_code, trace_id, rev
 from sync.journal where trace_id = %(trace_id)s order by id limit %(limit)s
 """
 
-# A patient by any of the ids that they have: Firebase's, core's user or core's patient.
+# A patient by any of the ids that they have: Firebase's, core's user or core's patient. Each is
+# looked up by its own index: a condition on both tables at once would read them as a whole.
 _PATIENT = """
+with account as (
+  select u.id from users u where u.firebase_uid = %(id)s or u.id = %(id)s
+  union
+  select p.user_id from patients p where p.id = %(id)s
+)
 select u.firebase_uid as uid, u.id, u.role::text as role, u.verified, u.created_at,
        u.email is not null as has_email, u.phone is not null as has_phone, p.id as patient_id,
        r.version as profile_version, r.review_reasons, r.held
-from users u left join patients p on p.user_id = u.id
+from account join users u on u.id = account.id left join patients p on p.user_id = u.id
 left join sync.profile_readings r on r.uid = u.firebase_uid
-where u.firebase_uid = %(id)s or u.id = %(id)s or p.id = %(id)s
 order by u.firebase_uid = %(id)s desc limit 1
 """
 _HISTORY = """

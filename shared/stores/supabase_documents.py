@@ -51,7 +51,7 @@ class SupabaseDocuments:
 
     def of_patient(self, uid: str) -> list[str]:
         """Return the ids of a patient's uploads."""
-        return [row["id"] for row in self._supabase.call("patient_documents", {"p_uid": uid})]
+        return list(self._supabase.call("patient_documents", {"p_uid": uid}))
 
     def touch_canary(self, document_id: str, uid: str, run: str) -> None:
         """Change the canary's upload."""

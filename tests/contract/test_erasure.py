@@ -18,6 +18,8 @@ from shared.models.erasures import Erasure
 from shared.models.users import Account
 from shared.people.conflict_sweep import look_again
 from shared.stores.core import CoreDatabase
+from shared.stores.core_findings import Finding, Report
+from shared.stores.core_resyncs import CoreResyncs
 from shared.stores.supabase import Supabase
 from tests.contract.memory_core_world import batch
 from tests.contract.planted_patient import (
@@ -101,6 +103,24 @@ def test_a_certified_erasure_runs_once_more_when_no_message_of_before_is_left(
     assert to.core_erasures.due_looks(10) == []
 
 
+def test_where_a_comparison_and_a_resync_stood_tells_of_nobody(to: RealStores) -> None:
+    plant(to)
+    path = f"users/{UID}/appointments/strayed"
+    run = to.core_findings.begin("appointments", dry_run=False)
+    found = [Finding("appointment", path, "orphan"), Finding("user", UID, "orphan")]
+    to.core_findings.finish(run, "appointments", Report(), found)
+    to.core_findings.note_removal("appointments", [path], "asha.op")
+    resyncs = CoreResyncs(to.core)
+    for kind, after in (("user", UID), ("profile", f"users/{UID}")):
+        resync = resyncs.begin(kind, "core", 1, resume=False)
+        resync.after, resync.state = after, "budget"
+        resyncs.note(resync)
+    age(to, 4)
+    erase(to)
+    assert everywhere(to) == set()
+    assert row(to)["state"] == "certified"
+
+
 def test_an_order_given_again_keeps_what_was_told_of_the_first(to: RealStores) -> None:
     plant(to)
     erase(to)
@@ -125,7 +145,7 @@ def test_recent_prescriptions_are_kept_without_the_person(to: RealStores) -> Non
     assert visit["address"] is None
     receipt = row(to)["receipts"]["core"]
     assert (receipt["state"], receipt["held"], receipt["code"]) == ("held", 1, "kept_by_policy")
-    shown = "select count(*) as n from sync.projection_appointments"  # what reconciliation wants
+    shown = "select count(*) as n from sync.projection_appointments()"  # what reconciliation wants
     assert to.core_sql.execute(shown).fetchone() == {"n": 0}
 
 

@@ -134,3 +134,19 @@ def test_a_failing_migration_leaves_what_was_before_and_can_be_repaired(
         assert row == ("first", None)
         (folder / "0002_second.sql").write_text("create table second (id integer);")
         assert migrate.migrate("core", dsn) == ["0002_second.sql"]
+
+
+def test_a_migration_does_not_queue_the_backend_up_behind_itself(
+    databases: Databases, folder: Path
+) -> None:
+    """Who waits for a table's lock makes all others wait that come after it."""
+    (folder / "0002_second.sql").write_text("create index on first (id);")
+    with databases.empty() as dsn:
+        with psycopg.connect(dsn) as backend:
+            backend.execute("create table first (id integer)")
+            backend.commit()
+            (folder / "0001_first.sql").write_text("select 1;")
+            backend.execute("insert into first values (1)")  # and its transaction stays open
+            with pytest.raises(migrate.MigrationError, match=r"0002_second\.sql failed: .*again"):
+                migrate.migrate("core", dsn)
+        assert migrate.migrate("core", dsn) == ["0002_second.sql"]

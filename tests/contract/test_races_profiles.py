@@ -134,7 +134,7 @@ def test_a_doctors_name_is_what_the_comparison_with_the_mirror_expects(
         batch("store_doctor", ref), [(ref, "doctor-u2", DoctorProfile("Asha", "Rao"))]
     )
     row = sql.execute(
-        "select canonical from sync.projection_auth_users where key = 'u2'"
+        "select canonical from sync.projection_auth_users() where key = 'u2'"
     ).fetchone()
     assert row is not None
     assert row["canonical"].endswith("\x1fDOCTOR\x1fAsha Rao")

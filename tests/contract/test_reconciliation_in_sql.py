@@ -90,7 +90,7 @@ def test_a_canonical_text_has_all_its_fields_whatever_is_missing(to: RealStores)
         separators: set[int] = set()
         for place in {projection.source, projection.target} & sides.keys():
             view = Identifier("sync", f"projection_{name}")
-            rows = sides[place].execute(SQL("select canonical from {}").format(view)).fetchall()
+            rows = sides[place].execute(SQL("select canonical from {}()").format(view)).fetchall()
             assert rows
             separators |= {row["canonical"].count("\x1f") for row in rows}
         assert len(separators) == 1, name

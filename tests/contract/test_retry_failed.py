@@ -226,7 +226,8 @@ def test_a_contact_that_is_freed_in_supabase_alone_is_found_by_the_next_look(
     to: RealStores, http: FlaskClient
 ) -> None:
     to.supabase_sql.execute(
-        "insert into auth.users (id, email) values (gen_random_uuid(), 'a@example.com')"
+        "insert into auth.users (instance_id, id, email)"
+        " values ('00000000-0000-0000-0000-000000000000', gen_random_uuid(), 'a@example.com')"
     )
     to.sign_up("u1", email="a@example.com")
     announce(to, "u1")

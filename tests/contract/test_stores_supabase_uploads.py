@@ -40,6 +40,13 @@ def test_a_patients_uploads_are_neither_anothers_nor_mirrors_nor_deleted(
     assert of_patient("u10") == [OTHERS]
 
 
+def test_more_uploads_than_one_answer_has_rows_are_all_found(at_supabase: SupabaseWorld) -> None:
+    keys = [str(UUID(int=n)) for n in range(1, 1_102)]
+    for key in keys:
+        at_supabase.upload({"id": key, "patient_id": "u1", "type": "report"})
+    assert sorted(at_supabase.documents.of_patient("u1")) == keys
+
+
 def test_the_canarys_upload_is_made_by_its_first_touch(at_supabase: SupabaseWorld) -> None:
     at_supabase.documents.touch_canary(FIRST, CANARY, "first run")
     found = read(at_supabase)

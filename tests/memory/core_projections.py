@@ -1,4 +1,4 @@
-"""Core's side of every projection, in memory: the views sync.projection_* of core's migrations."""
+"""Core's side of every projection, in memory: what core's functions sync.projection_* say."""
 
 from __future__ import annotations
 

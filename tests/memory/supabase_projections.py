@@ -1,4 +1,4 @@
-"""Supabase's side of projections, in memory: the views sync.projection_* of its migrations."""
+"""Supabase's side of projections, in memory: what its functions sync.projection_* say."""
 
 from __future__ import annotations
 

@@ -28,6 +28,9 @@ $$;
 
 -- Note the changed rows. Arguments: kind, key column. What the sync itself wrote (it sets
 -- sync.origin for its transactions) moves the version but announces nothing: no echo.
+--
+-- A known entity's version is drawn anew under the row's lock, here and wherever else it is moved: one
+-- that was drawn before may have waited while another drew and wrote a later one.
 create function sync.capture() returns trigger
 language plpgsql security definer set search_path = '' as $$
 declare
@@ -44,7 +47,7 @@ begin
   ) changed
   where changed.key is not null
   on conflict (kind, key) do update set
-    version = excluded.version,
+    version = nextval('sync.version'),
     deleted = excluded.deleted,
     changed_at = case when ours then o.changed_at else excluded.changed_at end,
     sent_at = case when ours then o.sent_at end,
@@ -72,7 +75,7 @@ begin
   ) changed
   where changed.key is not null
   on conflict (kind, key) do update set
-    version = excluded.version,
+    version = nextval('sync.version'),
     deleted = false,
     changed_at = case when ours then o.changed_at else excluded.changed_at end,
     sent_at = case when ours then o.sent_at end,

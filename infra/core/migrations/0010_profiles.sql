@@ -82,7 +82,7 @@ begin
   from public.users u
   where u.id = any (renamed) and u.firebase_uid is not null order by u.firebase_uid
   on conflict (kind, key) do update set
-    version = excluded.version,
+    version = nextval('sync.version'),
     deleted = false,
     changed_at = case when ours then o.changed_at else excluded.changed_at end,
     sent_at = case when ours then o.sent_at end,

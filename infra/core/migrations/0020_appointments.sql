@@ -25,7 +25,7 @@ begin
     order by 1, 2
   ) moved
   on conflict (kind, key) do update set
-    version = excluded.version,
+    version = nextval('sync.version'),
     changed_at = excluded.changed_at,
     sent_at = null,
     lease_until = null,

@@ -2,7 +2,7 @@
 -- backend's `notifications` name what they are about in metadata, {"kind", "id"}; the row stays as the
 -- record that the patient was told, the reference goes.
 
-create index notifications_about_sync
+create index if not exists notifications_about_sync
   on public.notifications ((metadata ->> 'kind'), (metadata ->> 'id'));
 
 create function sync.unlink_notifications(p_kind text, p_keys text[])

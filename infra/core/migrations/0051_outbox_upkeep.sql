@@ -18,7 +18,7 @@ language sql set search_path = '' as $$
     select p_kind, wanted.key, nextval('sync.version')
     from (select distinct unnest(p_keys) as key order by 1) wanted
     on conflict (kind, key) do update set
-      version = excluded.version, changed_at = excluded.changed_at, sent_at = null,
+      version = nextval('sync.version'), changed_at = excluded.changed_at, sent_at = null,
       lease_until = null, lease_token = null, attempts = 0, traceparent = null
     returning 1
   )

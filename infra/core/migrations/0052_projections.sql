@@ -1,5 +1,5 @@
 -- Projections: what must agree between the stores, each row in a canonical text that both sides
--- write alike, and its digests. A projection is a view sync.projection_NAME with the columns
+-- write alike, and its digests. A projection is a function sync.projection_NAME() of the columns
 --   at         where the row lies, by which it is paged: a table's blocks are read in their order
 --   entity     the entity's key in events
 --   key        what both sides call it
@@ -9,6 +9,10 @@
 --
 -- A row that is moved by an update while pages are read may be seen twice or not at all. Digests only
 -- say where to look; shared/repair/digests.py believes a reading of rows when it agrees with them.
+--
+-- Functions and no views: a view holds fast the columns that it reads, and the next migration of the
+-- tables' owner (an enum made anew by Prisma, GoTrue's own of auth.users) would fail on it. They are
+-- inlined where they are called, like a view, for as long as they set nothing and are stable.
 
 -- The first 64 bits of an MD5, against accidents and not against attackers: that a differing bucket
 -- looks alike has a chance of 1 in 2^64. Python and every PostgreSQL have it. These functions have no
@@ -64,12 +68,14 @@ create function sync.normal_phone(p text) returns text language sql immutable pa
 $$;
 
 -- Core users against Firebase accounts: [uid, e-mail, phone, verified, admitted, has a patient row].
-create view sync.projection_users as
+create function sync.projection_users()
+returns table (at tid, entity text, key text, canonical text) language sql stable as $$
 select u.ctid as at, u.firebase_uid as entity, u.firebase_uid as key,
        concat_ws(E'\x1f', u.firebase_uid, sync.given(nullif(u.email, '')),
          sync.given(nullif(u.phone, '')), u.verified, true, u.role::text <> 'PATIENT'
            or exists (select from public.patients p where p.user_id = u.id)) as canonical
-from public.users u where u.firebase_uid is not null;
+from public.users u where u.firebase_uid is not null
+$$;
 
 -- The name a user's mirror shows: the patient's own, else the doctor's.
 create function sync.person_name(patient text, doctor_first text, doctor_last text)
@@ -80,7 +86,8 @@ returns text language sql immutable parallel safe as $$
 $$;
 
 -- Core users against Supabase auth users; one without contact cannot be mirrored.
-create view sync.projection_auth_users as
+create function sync.projection_auth_users()
+returns table (at tid, entity text, key text, canonical text) language sql stable as $$
 select u.ctid as at, u.firebase_uid as entity, u.firebase_uid as key,
        concat_ws(E'\x1f', u.firebase_uid, u.id, u.role, sync.given(sync.normal_email(u.email)),
          sync.given(substr(sync.normal_phone(u.phone), 2)), u.firebase_uid, u.id, u.role,
@@ -89,7 +96,8 @@ from public.users u
 left join public.patients p on p.user_id = u.id
 left join public.doctors d on d.user_id = u.id
 where u.firebase_uid is not null
-  and (btrim(u.email) <> '' or sync.normal_phone(u.phone) is not null);
+  and (btrim(u.email) <> '' or sync.normal_phone(u.phone) is not null)
+$$;
 
 -- What a medication says: all but what is the patient's own, its start and its reminders.
 create function sync.medication_digest(p jsonb) returns bigint
@@ -100,7 +108,8 @@ $$;
 
 -- Core documents against uploads: their content, the version that was stored, and whether the
 -- medications are those that were read then, word for word.
-create view sync.projection_documents as
+create function sync.projection_documents()
+returns table (at tid, entity text, key text, canonical text) language sql stable as $$
 select d.ctid as at, d.id as entity, d.id as key,
        concat_ws(E'\x1f', d.id, sync.given(u.firebase_uid), d.type, sync.given(d.file_url),
          sync.given(d.text), sync.given(sync.canonical_json(d.structured_json)),
@@ -114,12 +123,14 @@ select d.ctid as at, d.id as entity, d.id as key,
 from public.documents d
 left join public.patients p on p.id = d.patient_id
 left join public.users u on u.id = p.user_id
-left join sync.ledger l on l.kind = 'document' and l.key = d.id and l.step = 'store_document';
+left join sync.ledger l on l.kind = 'document' and l.key = d.id and l.step = 'store_document'
+$$;
 
 -- Core prescriptions against their mirrors. A mirror's id is derived with a secret that SQL does not
 -- have; but it carries the version of core that it shows, which one sequence gives and cannot tie.
 -- Its text and file are made in Python: the step that writes them notes their digest.
-create view sync.projection_prescriptions as
+create function sync.projection_prescriptions()
+returns table (at tid, entity text, key text, canonical text) language sql stable as $$
 select r.ctid as at, r.id as entity, coalesce(o.version, 0)::text as key,
        concat_ws(E'\x1f', coalesce(o.version, 0), u.firebase_uid,
          coalesce(sync.canonical_json(r.summary_json), '{}'), true,
@@ -131,7 +142,8 @@ join public.users u on u.id = p.user_id
 left join sync.outbox o on o.kind = 'prescription' and o.key = r.id
 left join sync.ledger l
   on l.kind = 'prescription' and l.key = r.id and l.step = 'mirror_prescription'
-where u.firebase_uid is not null;
+where u.firebase_uid is not null
+$$;
 
 -- The table in whose blocks a projection's rows lie.
 create function sync.projected_table(p_projection text) returns regclass
@@ -159,7 +171,7 @@ begin
   execute format(
     'with digested as ('
     '  select sync.bucket(key) as bucket, count(*) as rows, bit_xor(sync.hash64(canonical)) as x'
-    '  from sync.%I where at >= $1 and at < $2 group by 1'
+    '  from sync.%I() where at >= $1 and at < $2 group by 1'
     ') select json_build_object('
     '    ''end'', pg_relation_size($3) / current_setting(''block_size'')::integer,'
     '    ''buckets'', coalesce(array_agg(bucket), ''{}''), ''rows'', coalesce(array_agg(rows), ''{}''),'
@@ -181,7 +193,7 @@ begin
     'select json_build_object('
     '  ''end'', pg_relation_size($4) / current_setting(''block_size'')::integer,'
     '  ''rows'', coalesce(json_agg(json_build_array(entity, key, sync.hash64(canonical))), ''[]''))'
-    ' from sync.%I where at >= $1 and at < $2 and sync.bucket(key) = any ($3)',
+    ' from sync.%I() where at >= $1 and at < $2 and sync.bucket(key) = any ($3)',
     'projection_' || p_projection)
   into answer using format('(%s,0)', p_block)::tid, format('(%s,0)', p_block + p_blocks)::tid,
     p_wanted, sync.projected_table(p_projection);

@@ -26,30 +26,6 @@ language sql stable security definer set search_path = '' as $$
                  - (select keep from sync.erasure_policy where record = 'prescription')))
 $$;
 
--- A text without a person's names and contacts, wherever they stand as whole words.
-create function sync.redacted(p text, p_identifiers text[]) returns text
-language plpgsql immutable set search_path = '' as $$
-declare
-  identifier text;
-begin
-  foreach identifier in array p_identifiers loop
-    p := regexp_replace(p, '(?<!\w)' || regexp_replace(identifier, '([^[:alnum:]\s])', '\\\1', 'g')
-                           || '(?!\w)', '[erased]', 'gi');
-  end loop;
-  return p;
-end $$;
-
--- What a person is called in free text: the name and its parts, e-mail, phone with and without country.
-create function sync.identifiers(p_user text) returns text[]
-language sql stable security definer set search_path = '' as $$
-  select coalesce(array_agg(word order by length(word) desc, word), '{}') from (
-    select distinct word from public.users u left join public.patients p on p.user_id = u.id
-    cross join lateral unnest(array[p.name, u.email, u.phone, ltrim(u.phone, '+'), right(u.phone, 10)]
-      || regexp_split_to_array(p.name, '\s+')) word
-    where u.id = p_user and length(word) >= 3
-  ) w
-$$;
-
 -- Empty all columns of a row but its ids, its role and its times: null, or what the column defaults to.
 create function sync.blank(p_table regclass, p_id text) returns void
 language plpgsql security definer set search_path = '' as $$
@@ -63,29 +39,14 @@ begin
   execute format('update %s set %s where id = $1', p_table, columns) using p_id;
 end $$;
 
--- Take the person out of kept rows: every text and JSON column but ids and addresses of files.
-create function sync.redact(p_table regclass, p_ids text[], p_identifiers text[]) returns void
-language plpgsql security definer set search_path = '' as $$
-declare
-  field record;
-begin
-  for field in
-    select a.attname, format_type(a.atttypid, a.atttypmod) as type from pg_catalog.pg_attribute a
-    where a.attrelid = p_table and a.attnum > 0 and not a.attisdropped and a.attgenerated = ''
-      and format_type(a.atttypid, a.atttypmod) in ('text', 'json', 'jsonb')
-      and a.attname !~ '(^id|_id|_url)$'
-  loop
-    execute format('update %s set %I = sync.redacted(%2$I::text, $1)::%s where id = any ($2)',
-                   p_table, field.attname, field.type) using p_identifiers, p_ids;
-  end loop;
-end $$;
-
 -- Erase one patient in core. Answers {erased, held, originals}: rows that are gone or emptied, clinical
 -- records kept, and those of them whose PDF lies in the backend's own S3. Nothing of it is announced:
 -- the statement is marked as the sync's own, and the entities are buried.
 create function sync.erase_patient(p_erasure text) returns jsonb
 language plpgsql security definer set search_path = '' as $$
 declare
+  personal constant text[] :=
+    '{patient,patient_name,patientName,patient_phone,phone,phoneNumber,email,address,dob}';
   whom record;
   kept text[];
   words text[];
@@ -136,8 +97,13 @@ begin
   get diagnostics step = row_count; erased := erased + step;
   delete from sync.pdf_copies where owner = whom.uid;
   get diagnostics step = row_count; erased := erased + step;
+  -- An orphan of Firestore goes by its path, and a resync that was stopped by where it is.
   update sync.orphan_removals r set key = p_erasure
-  where r.key = whom.uid or r.key like '%/' || whom.uid || '/%' or r.key like '%/' || whom.uid;
+  where position('/' || whom.uid || '/' in '/' || r.key || '/') > 0;
+  delete from sync.findings f where position('/' || whom.uid || '/' in '/' || f.key || '/') > 0;
+  get diagnostics step = row_count; erased := erased + step;
+  update sync.resyncs r set after = null
+  where position('/' || whom.uid || '/' in '/' || r.after || '/') > 0;
   -- Whose contact this patient held may have it now: the next look at open conflicts tries it.
   update sync.conflicts set looked_at = '-infinity'
   where other = whom.user_id and resolved_at is null;
@@ -150,9 +116,10 @@ begin
     update public.appointments set address = null where id = any (kept);
     perform sync.redact('public.prescriptions',
       array(select r.id from public.prescriptions r where r.appointment_id = any (kept)), words);
-    update public.prescriptions r set summary_json = r.summary_json
-      - '{patient,patient_name,patientName,patient_phone,phone,phoneNumber,email,address,dob}'::text[]
-    where r.appointment_id = any (kept) and jsonb_typeof(r.summary_json) = 'object';
+    update public.prescriptions r set summary_json = case jsonb_typeof(r.summary_json)
+        when 'object' then r.summary_json - personal
+        else to_jsonb(((r.summary_json #>> '{}')::jsonb - personal)::text) end
+    where r.appointment_id = any (kept) and sync.canonical_json(r.summary_json) like '{%';
     if exists (select from public.users u where u.id = whom.user_id and u.firebase_uid is not null) then
       erased := erased + 2;
     end if;
@@ -186,7 +153,8 @@ language sql stable security definer set search_path = '' as $$
     + (select count(*) from sync.journal j where j.kind in ('user', 'profile') and j.key = e.uid)
     + (select count(*) from sync.outbox o where o.kind in ('user', 'profile') and o.key = e.uid)
     + (select count(*) from sync.conflicts c where c.kind = 'user' and c.key = e.uid)
-    + (select count(*) from sync.findings f where f.kind = 'user' and f.key = e.uid)
+    + (select count(*) from sync.findings f
+       where position('/' || e.uid || '/' in '/' || f.key || '/') > 0)
   )::integer
   from sync.erasures e where e.id = p_erasure
 $$;

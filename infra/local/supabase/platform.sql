@@ -75,6 +75,7 @@ create table if not exists auth.users (
   is_anonymous boolean not null default false
 );
 create unique index if not exists users_email_partial_key on auth.users (email) where not is_sso_user;
+create index if not exists users_instance_id_email_idx on auth.users (instance_id, lower(email));
 create index if not exists users_created_at_idx on auth.users (created_at desc);
 
 create table if not exists auth.identities (

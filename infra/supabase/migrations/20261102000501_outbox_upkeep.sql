@@ -51,10 +51,11 @@ language sql security definer set search_path = '' as $$
 $$;
 create index outbox_tombstones on sync.outbox (sent_at) where deleted;
 
--- A patient's uploads, for support and repair.
-create function public.patient_documents(p_uid text) returns table (id uuid)
+-- A patient's uploads, for support and repair; one value, since rows are cut off at the API's limit.
+create function public.patient_documents(p_uid text) returns jsonb
 language sql stable security definer set search_path = '' as $$
-  select d.id from public.documents d where d.patient_id = p_uid and d.origin = 'upload'
+  select coalesce(jsonb_agg(d.id), '[]') from public.documents d
+  where d.patient_id = p_uid and d.origin = 'upload'
 $$;
 
 revoke execute on function public.announce_again(text, text[]),

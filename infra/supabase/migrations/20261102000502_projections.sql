@@ -44,7 +44,8 @@ create function sync.core_type(p text) returns text language sql immutable paral
     else pg_catalog.upper(pg_catalog.btrim(p)) end
 $$;
 
-create view sync.projection_auth_users as
+create function sync.projection_auth_users()
+returns table (at tid, entity text, key text, canonical text) language sql stable as $$
 select u.ctid as at, u.raw_app_meta_data ->> 'firebase_uid' as entity,
        u.raw_app_meta_data ->> 'firebase_uid' as key,
        concat_ws(E'\x1f', u.raw_app_meta_data ->> 'firebase_uid',
@@ -56,20 +57,24 @@ select u.ctid as at, u.raw_app_meta_data ->> 'firebase_uid' as entity,
          sync.given(u.raw_user_meta_data ->> 'name')) as canonical
 from auth.users u
 where u.raw_app_meta_data ->> 'firebase_uid' is not null
-  and (u.email <> '' or u.phone <> '');
+  and (u.email <> '' or u.phone <> '')
+$$;
 
-create view sync.projection_documents as
+create function sync.projection_documents()
+returns table (at tid, entity text, key text, canonical text) language sql stable as $$
 select d.ctid as at, d.id::text as entity, d.id::text as key,
        concat_ws(E'\x1f', d.id, sync.given(d.patient_id), sync.given(sync.core_type(d.type)),
          sync.given(d.file_url), sync.given(d.text),
          sync.given(sync.canonical_json(d.structured_json)), sync.given(d.ocr_confidence::text),
          sync.given(to_char((d.created_at at time zone 'UTC')::timestamp(3),
            'YYYY-MM-DD HH24:MI:SS.MS')), d.version, true) as canonical
-from public.documents d where d.origin = 'upload';
+from public.documents d where d.origin = 'upload'
+$$;
 
 -- Mirrors, by the version of core that they show, with a set of chunks that is whole (a revoked one
 -- has none), and the digest of file and text.
-create view sync.projection_prescriptions as
+create function sync.projection_prescriptions()
+returns table (at tid, entity text, key text, canonical text) language sql stable as $$
 select d.ctid as at, d.id::text as entity, coalesce(d.source_version, 0)::text as key,
        concat_ws(E'\x1f', coalesce(d.source_version, 0), sync.given(d.patient_id),
          sync.given(sync.canonical_json(d.structured_json)),
@@ -79,7 +84,8 @@ select d.ctid as at, d.id::text as entity, coalesce(d.source_version, 0)::text a
            d.revoked_at is not null),
          sync.hash64(concat_ws(E'\x1f', sync.given(d.file_url), sync.given(d.text),
            d.revoked_at is not null))) as canonical
-from public.documents d where d.origin = 'core';
+from public.documents d where d.origin = 'core'
+$$;
 
 create function sync.projected_table(p_projection text) returns regclass
 language sql stable set search_path = '' as $$
@@ -102,7 +108,7 @@ begin
   execute format(
     'with digested as ('
     '  select sync.bucket(key) as bucket, count(*) as rows, bit_xor(sync.hash64(canonical)) as x'
-    '  from sync.%I where at >= $1 and at < $2 group by 1'
+    '  from sync.%I() where at >= $1 and at < $2 group by 1'
     ') select json_build_object('
     '    ''end'', pg_relation_size($3) / current_setting(''block_size'')::integer,'
     '    ''buckets'', coalesce(array_agg(bucket), ''{}''), ''rows'', coalesce(array_agg(rows), ''{}''),'
@@ -124,7 +130,7 @@ begin
     'select json_build_object('
     '  ''end'', pg_relation_size($4) / current_setting(''block_size'')::integer,'
     '  ''rows'', coalesce(json_agg(json_build_array(entity, key, sync.hash64(canonical))), ''[]''))'
-    ' from sync.%I where at >= $1 and at < $2 and sync.bucket(key) = any ($3)',
+    ' from sync.%I() where at >= $1 and at < $2 and sync.bucket(key) = any ($3)',
     'projection_' || p_projection)
   into answer using format('(%s,0)', p_block)::tid, format('(%s,0)', p_block + p_blocks)::tid,
     p_wanted, sync.projected_table(p_projection);

@@ -54,13 +54,17 @@ begin
   return jsonb_build_object('erased', erased, 'documents', to_jsonb(ids));
 end $$;
 
--- GoTrue's audit entries hold e-mail and phone, and outlive the user; its deletion adds one more.
+-- GoTrue's audit entries hold e-mail and phone, and outlive the user; its deletion adds one more. They
+-- are many, an entry for each change of a mirror, and there is no index nor may be one: the id is first
+-- looked for in the text, in an eighth of the time that parsing the JSON takes (0.6 s of a million), for
+-- a statement has 8 s here.
 create function public.erase_auth_trail(p_user uuid) returns integer
 language sql security definer set search_path = '' as $$
   with erased as (
     delete from auth.audit_log_entries a
-    where a.payload ->> 'actor_id' = p_user::text
-       or a.payload -> 'traits' ->> 'user_id' = p_user::text
+    where position(p_user::text in a.payload::text) > 0
+      and (a.payload ->> 'actor_id' = p_user::text
+           or a.payload -> 'traits' ->> 'user_id' = p_user::text)
     returning 1
   )
   select count(*)::integer from erased
@@ -75,8 +79,9 @@ language sql stable security definer set search_path = '' as $$
     + (select count(*) from sync.removed_files r where r.patient_id = p_uid)
     + (select count(*) from auth.users u where u.id = p_user)
     + (select count(*) from auth.audit_log_entries a
-       where a.payload ->> 'actor_id' = p_user::text
-          or a.payload -> 'traits' ->> 'user_id' = p_user::text)
+       where position(p_user::text in a.payload::text) > 0
+         and (a.payload ->> 'actor_id' = p_user::text
+              or a.payload -> 'traits' ->> 'user_id' = p_user::text))
   )::integer
 $$;
 
