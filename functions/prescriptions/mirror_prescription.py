@@ -107,6 +107,7 @@ def _document(source: Prescription, uid: str, namespace: UUID) -> Document:
         created_at=source.created_at,
         version=source.version,
         revoked=source.revoked,
+        origin="core",
     )
 
 

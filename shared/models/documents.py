@@ -11,7 +11,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A Supabase document. `created_at` is ISO 8601 with a zone; `structured` as stored."""
+    """
+    A Supabase document. `created_at` is ISO 8601 with a zone; `structured` as stored; `origin` is
+    upload, or core for the mirror of a prescription.
+    """
 
     id: str
     patient_uid: str
@@ -23,6 +26,7 @@ class Document:
     created_at: str
     version: int
     revoked: bool = False
+    origin: str = "upload"
 
 
 @dataclass(frozen=True, slots=True)

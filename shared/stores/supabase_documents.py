@@ -12,7 +12,9 @@ from shared.search.foreign_chunks import ForeignChunk
 if TYPE_CHECKING:
     from shared.stores.supabase import Supabase
 
-_COLUMNS = "id,patient_id,type,file_url,text,structured_json,ocr_confidence,created_at,version"
+_COLUMNS = (
+    "id,patient_id,type,file_url,text,structured_json,ocr_confidence,created_at,version,origin"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +150,7 @@ def _document(row: dict[str, Any]) -> Document:
         confidence=row["ocr_confidence"],
         created_at=row["created_at"],
         version=row["version"],
+        origin=row["origin"],
     )
 
 

@@ -26,6 +26,7 @@ def mirror(version: int, text: str = "Prescription of 2026-05-01") -> Document:
         confidence=1.0,
         created_at="2026-05-01T10:00:00.000Z",
         version=version,
+        origin="core",
     )
 
 

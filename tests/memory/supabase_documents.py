@@ -231,4 +231,5 @@ def _document(row: Row) -> Document:
         confidence=row["ocr_confidence"],
         created_at=row["created_at"],
         version=row["version"],
+        origin=row["origin"],
     )

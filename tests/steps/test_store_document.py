@@ -57,6 +57,17 @@ def test_an_upload_is_stored_under_its_id_for_its_patient(to: MemoryClients, sen
     assert (standing(to).state, standing(to).source_version) == ("done", ref.version)
 
 
+def test_a_prescriptions_mirror_is_no_upload_whoever_announces_it(
+    to: MemoryClients, send: Send
+) -> None:
+    to.memory_core.put_prescription("rx1", "id-u1", summary=STRUCTURED)
+    send("prescription-changed", Ref("prescription", "rx1"))
+    (mirror,) = to.memory_supabase.document_rows
+    send("document-changed", Ref("document", mirror))
+    assert (to.memory_core.document_rows, medicines(to)) == ({}, [])
+    assert to.memory_core.ledger_rows["document", mirror, "store_document"].state == "gone"
+
+
 @pytest.mark.parametrize("culprit", [{"type": None}, {"raises": True}])
 def test_of_a_hundred_documents_with_one_impossible_one_the_others_arrive(
     to: MemoryClients, send: Send, culprit: dict[str, Any], monkeypatch: pytest.MonkeyPatch
