@@ -9,7 +9,7 @@ import pytest
 from shared.erasure.tombstones import BuriedError
 from shared.events import Ref
 from shared.models.erasures import Receipt
-from shared.models.profiles import Profile
+from shared.models.profiles import DoctorProfile, Profile
 from shared.outcomes import Outcome
 from tests.contract.memory_core_world import batch
 from tests.contract.postgres_core_world import CoreWorld
@@ -58,6 +58,11 @@ def test_only_patients_are_erased(at_core: CoreWorld) -> None:
     at_core.put_user("id2", role="DOCTOR")
     assert at_core.erasures.order("u2", "asha") == (None, "refused")
     assert at_core.tombstones.buried(REFS) == set()
+    ref = Ref("user", "u2", 1)
+    doctor = (ref, "doctor-u2", DoctorProfile("Asha", "Rao"))
+    assert at_core.doctors.store(batch("store_doctor", ref), [doctor])[0].state == "done"
+    at_core.put_user("id2", role="PATIENT")  # what was written as a doctor is still the patients'
+    assert at_core.erasures.order("u2", "asha") == (None, "refused")
 
 
 def test_under_legal_hold_an_order_is_noted_and_nothing_is_buried(at_core: CoreWorld) -> None:

@@ -34,7 +34,7 @@ class MemoryCoreErasures:
         """Order a patient's erasure."""
         with self._core.effect("core_erasures.order"):
             user = self._core.user_by_uid(uid)
-            if user and user["role"] != "PATIENT":
+            if user and (user["role"] != "PATIENT" or user["id"] in self._core.doctor_rows):
                 return None, "refused"
             key, held = alias("user", uid), uid in self._core.legal_holds
             known = self._core.erasure_rows.get(key)

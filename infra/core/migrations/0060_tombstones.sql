@@ -117,8 +117,8 @@ begin
 end $$;
 
 -- Order the erasure of one patient: buried and announced in one transaction. Answers the erasure and
--- its state; `refused` for an account that core knows as something else than a patient's: what a
--- doctor wrote belongs to the patients.
+-- its state; `refused` for an account that core knows as something else than a patient's, or that was a
+-- doctor's: what a doctor wrote belongs to the patients.
 create function sync.order_erasure(p_uid text, p_operator text)
 returns table (erasure text, state text)
 language plpgsql security definer set search_path = '' as $$
@@ -130,7 +130,8 @@ begin
   select u.id, u.role::text as role, p.id as patient into account
   from public.users u left join public.patients p on p.user_id = u.id
   where u.firebase_uid = p_uid;
-  if account.role <> 'PATIENT' then
+  if account.role <> 'PATIENT'
+     or exists (select from public.doctors d where d.user_id = account.id) then
     return query select null::text, 'refused';
     return;
   end if;
