@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -44,11 +44,15 @@ class StoredDocument:
 
 @dataclass(frozen=True, slots=True)
 class RemovedFile:
-    """A file in Storage whose document was deleted."""
+    """
+    A file in Storage whose document was deleted. `used` are the addresses of all files of the
+    patient's other documents.
+    """
 
     document: str
     patient_uid: str
     file_url: str
+    used: tuple[str, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,7 +86,10 @@ class SupabaseDocuments:
     def removed_files(self, ids: Sequence[str]) -> list[RemovedFile]:
         """Return the files that these deleted documents have left in Storage."""
         rows = self._supabase.call("removed_files", {"p_ids": list(ids)})
-        return [RemovedFile(r["document_id"], r["patient_id"], r["file_url"]) for r in rows]
+        return [
+            RemovedFile(r["document_id"], r["patient_id"], r["file_url"], tuple(r["used"]))
+            for r in rows
+        ]
 
     def forget_removed_files(self, ids: Sequence[str]) -> None:
         """Note that the files of these documents need no more attention."""
