@@ -52,7 +52,9 @@ def store_documents(
     batch: Batch, *, uploads: Uploads, documents: Documents, files: Files, namespace: UUID
 ) -> Outcomes:
     """Store the documents of a batch: one read of Supabase and one write of core."""
-    found = uploads.read([ref.key for ref in batch.refs])
+    read = uploads.read([ref.key for ref in batch.refs])
+    # The backend's own webhook may announce any document: a mirror is core's already.
+    found = {key: document for key, document in read.items() if document.origin == "upload"}
     unreadable: list[Outcome] = []
     stored = documents.store(batch, _readable(found.values(), namespace, unreadable))
     missing = [ref for ref in batch.refs if ref.key not in found]

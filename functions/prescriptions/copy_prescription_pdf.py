@@ -2,10 +2,10 @@
 Copy a prescription's PDF from the backend's S3 to where the patient may read it.
 
 On:         prescription-changed
-Does:       hides revoked and deleted prescriptions from patient and search, before anything else
-            outside core; streams the PDF to <uid>/prescriptions/<id>.pdf in Supabase Storage;
-            removes the copy of what was revoked or deleted, or has no PDF any more; unlinks what
-            told of a deleted one
+Does:       hides revoked and deleted prescriptions, and those that were another patient's, from
+            patient and search, before anything else outside core; streams the PDF to
+            <uid>/prescriptions/<id>.pdf in Supabase Storage; removes the copy of what was revoked
+            or deleted, or has no PDF any more; unlinks what told of a deleted one
 Emits:      prescription-pdf-copied, also for what was deleted: the mirror is still to be removed
 Safe twice: an unchanged source is not copied again; a file is visible only when complete; every
             path is on record before it is written; a source that moved is copied again
@@ -67,7 +67,7 @@ def copy_pdfs(
         hidden = {
             ids.prescription_document_id(namespace, ref.key): ref.version
             for ref, item in work
-            if item.version is None or item.revoked
+            if item.version is None or item.revoked or item.was_anothers
         }
         if hidden:
             mirrors.hide(hidden)

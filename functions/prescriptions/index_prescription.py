@@ -68,6 +68,8 @@ def index_prescriptions(
 def _outcome(ref: Ref, source: Prescription | None, became: Became | None) -> Outcome:
     if source is None:
         return replace(gone(ref), passed_on=True)
+    if not source.uid:
+        return Outcome(Ref(ref.kind, ref.key, source.version), "gone", "patient_without_sign_in")
     if source.revoked:
         ref = Ref(ref.kind, ref.key, source.version)
         return Outcome(ref, "gone", "prescription_revoked", passed_on=True)

@@ -8,7 +8,8 @@ Does:       writes the document (type prescription, readable text, the summary a
 Emits:      prescription-mirrored, also for what was revoked or deleted: notes lead to it
 Safe twice: upsert by id, guarded by core's version; the document is marked as core's, so it does
             not come back as an upload; after writing, a source that moved is read again
-Gives up:   never; a patient without a Firebase sign-in has nothing to show it to, and is skipped
+Gives up:   never; a patient without a Firebase sign-in has nothing to show it to: what was mirrored
+            for whoever had it before is removed
 """
 
 from __future__ import annotations
@@ -64,13 +65,15 @@ def _mirror(
     ]
     if documents:
         mirrors.mirror(documents)
-    missing = {
-        ids.prescription_document_id(namespace, ref.key): ref.version
+    # One without sign-in may have been another's before, or have had one.
+    nobodys = {
+        ids.prescription_document_id(namespace, ref.key): source.version if source else ref.version
         for ref in refs
-        if ref.key not in found
+        for source in [found.get(ref.key)]
+        if source is None or not source.uid
     }
-    if missing:
-        mirrors.unmirror(missing)
+    if nobodys:
+        mirrors.unmirror(nobodys)
     digests = {document.id: mirror_digest(document) for document in documents}
     return [
         replace(
@@ -84,7 +87,7 @@ def _mirror(
 def _outcome(ref: Ref, source: Prescription | None) -> Outcome:
     if source is None:
         return replace(gone(ref), passed_on=True)
-    if source.uid is None:
+    if not source.uid:
         return Outcome(Ref(ref.kind, ref.key, source.version), "gone", "patient_without_sign_in")
     if source.revoked:
         ref = Ref(ref.kind, ref.key, source.version)
@@ -104,6 +107,7 @@ def _document(source: Prescription, uid: str, namespace: UUID) -> Document:
         created_at=source.created_at,
         version=source.version,
         revoked=source.revoked,
+        origin="core",
     )
 
 

@@ -7,9 +7,9 @@ Does:       reads the doctors' profiles from Firestore; gives the users the role
             the backend's: a new doctor is PENDING
 Emits:      user-stored: the user's mirror shows role and name
 Safe twice: upsert by user, guarded by the document's update time
-Gives up:   a profile without a name is parked; a patient with anything recorded, or a member of
-            staff, is a conflict for a person. A deleted profile changes nothing: core owns roles,
-            and appointments refer to the doctor
+Gives up:   a profile without a name is parked; a patient with anything recorded, a member of staff,
+            or a doctor from whom core took the role is a conflict for a person. A deleted profile
+            changes nothing: core owns roles, and appointments refer to the doctor
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -11,7 +11,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A Supabase document. `created_at` is ISO 8601 with a zone; `structured` as stored."""
+    """
+    A Supabase document. `created_at` is ISO 8601 with a zone; `structured` as stored; `origin` is
+    upload, or core for the mirror of a prescription.
+    """
 
     id: str
     patient_uid: str
@@ -23,6 +26,7 @@ class Document:
     created_at: str
     version: int
     revoked: bool = False
+    origin: str = "upload"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +44,15 @@ class StoredDocument:
 
 @dataclass(frozen=True, slots=True)
 class RemovedFile:
-    """A file in Storage whose document was deleted."""
+    """
+    A file in Storage whose document was deleted. `used` are the addresses of all files of the
+    patient's other documents.
+    """
 
     document: str
     patient_uid: str
     file_url: str
+    used: tuple[str, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)

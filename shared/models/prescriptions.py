@@ -61,3 +61,11 @@ class PdfWork:
     url: str | None = None
     refused: str | None = None
     known: tuple[PdfCopy, ...] = ()
+
+    @property
+    def was_anothers(self) -> bool:
+        """Tell whether a copy still lies with a patient who does not have the prescription now."""
+        wanted = self.wanted
+        return wanted is not None and any(
+            copy.copy_etag and copy.owner != wanted.owner for copy in self.known
+        )

@@ -2,7 +2,8 @@
 Delete the files of deleted documents from Storage.
 
 A `file_url` is text that an app wrote. Only a file in the patients' bucket and in the owner's own
-folder is deleted; whatever else it names may be somebody else's, and is left.
+folder is deleted, and only once no other document of the owner names it, in whatever way; whatever
+else it names may be somebody else's, and is left.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ class Files(Protocol):
 def delete_files(refs: Sequence[Ref], removals: Removals, files: Files) -> list[Outcome]:
     """Delete the files of these deleted documents; return the outcomes of those that must wait."""
     left = removals.removed_files([ref.key for ref in refs])
-    owned = [path for file in left if (path := owned_path(file, files.bucket))]
+    owned = [path for file in left if (path := _unused_path(file, files.bucket))]
     try:
         if owned:
             files.delete(owned)
@@ -52,6 +53,11 @@ def delete_files(refs: Sequence[Ref], removals: Removals, files: Files) -> list[
         return [failed(ref, error) for ref in refs if ref.key in waiting]
     removals.forget_removed_files([ref.key for ref in refs])
     return []
+
+
+def _unused_path(file: RemovedFile, bucket: str) -> str | None:
+    path = owned_path(file, bucket)
+    return None if path in {_path(url) for url in file.used} else path
 
 
 def owned_path(file: RemovedFile, bucket: str) -> str | None:

@@ -12,7 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from shared.events import Ref, new_traceparent
-from shared.repair.projected_documents import pages
+from shared.repair.projected_documents import is_copy, pages
 from shared.repair.projections import PROJECTIONS
 from shared.repair.reconciliations import announcer, reconciliation
 from shared.runner import Batch
@@ -71,7 +71,7 @@ def _remove_copies(keys: Sequence[str], to: Clients) -> None:
 
 def _is_stray(at: str, orphans: set[str], wanted: Mapping[str, Appointment]) -> bool:
     key = at.rpartition("/")[2]
-    return key in orphans and (key not in wanted or at not in copies(wanted[key]))
+    return is_copy(at) and key in orphans and (key not in wanted or at not in copies(wanted[key]))
 
 
 def _remove_mirrors(keys: Sequence[str], to: Clients) -> None:

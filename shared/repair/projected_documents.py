@@ -62,14 +62,19 @@ def pages(
 def appointments(firestore: Firestore) -> Listed:
     """Return the copies of appointments, doctors' and patients'."""
     for page in pages(firestore, "appointments", _FIELDS, anywhere=True):
-        copies = [(at, at.split("/"), shown) for at, shown in page]
+        copies = [(at, at.split("/"), shown) for at, shown in page if is_copy(at)]
         shown_to = {path("doctors", parts[1]) for _, parts, _ in copies if parts[0] == "doctors"}
         readers = firestore.read(sorted(shown_to), ["uid"]) if shown_to else {}
         for at, parts, shown in copies:
-            if len(parts) == 4 and parts[0] in _PLACES:
-                above = readers.get(path(*parts[:2]))
-                reader = (above.data or {}).get("uid") if above else None
-                yield appointment_row(at, shown.data or {}, reader), shown.version / 1e6
+            above = readers.get(path(*parts[:2]))
+            reader = (above.data or {}).get("uid") if above else None
+            yield appointment_row(at, shown.data or {}, reader), shown.version / 1e6
+
+
+def is_copy(at: str) -> bool:
+    """Tell our copies of appointments from other collections that the apps call the same."""
+    parts = at.split("/")
+    return len(parts) == 4 and parts[0] in _PLACES
 
 
 def appointment_row(at: str, fields: Mapping[str, Any], reader: str | None) -> Row:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 # The patient row is locked first and judged after: a document or an appointment that another
 # transaction is just hanging on it is then seen. Someone whose role core has set to DOCTOR keeps
 # the patient row they have: a doctor may be a patient too, but only a person decides so.
+# Who is a patient with a doctor's row was a doctor: what core took away, no profile gives back.
 # What core has verified stays: verified_status is never written, nor a verified licence replaced.
 _STORE = """
 with given as (
@@ -42,7 +43,8 @@ with given as (
   select id, user_id, sync.patient_is_bare(id) as bare from held
 ), verdict as (
   select h.*, j.id as patient_id,
-         h.role = 'DOCTOR' or (h.role = 'PATIENT' and coalesce(j.bare, true)) as admitted,
+         h.role = 'DOCTOR'
+           or (h.role = 'PATIENT' and coalesce(j.bare, true) and d.id is null) as admitted,
          d.verified_status::text <> 'PENDING' and d.license_no is distinct from h.license_no
            and h.license_no is not null as license_differs
   from homed h left join judged j on j.user_id = h.user_id

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
+from shared.people.profile_reading import NOTIFICATIONS
 from shared.stores.firestore import MAX_WRITES, REMOVED, Snapshot, Write, path
 
 if TYPE_CHECKING:
@@ -127,9 +128,11 @@ def _recipient(uid: str, profile: Snapshot, present: set[str]) -> Recipient:
 
 
 def _consents(profile: Mapping[str, Any]) -> bool:
-    """Absence is not consent, and neither is anything but a plain yes; the finer field decides."""
-    given = profile.get("consentNotifications", profile.get("consentGiven"))
-    return given is True
+    """
+    Absence is not consent, and neither is anything but a plain yes; the finer field decides. One
+    that is there and empty is no yes either: the older field may be from before.
+    """
+    return next((profile[name] for name in NOTIFICATIONS if name in profile), None) is True
 
 
 def _listed(profile: Mapping[str, Any]) -> list[Any]:

@@ -12,7 +12,9 @@ from shared.search.foreign_chunks import ForeignChunk
 if TYPE_CHECKING:
     from shared.stores.supabase import Supabase
 
-_COLUMNS = "id,patient_id,type,file_url,text,structured_json,ocr_confidence,created_at,version"
+_COLUMNS = (
+    "id,patient_id,type,file_url,text,structured_json,ocr_confidence,created_at,version,origin"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +86,10 @@ class SupabaseDocuments:
     def removed_files(self, ids: Sequence[str]) -> list[RemovedFile]:
         """Return the files that these deleted documents have left in Storage."""
         rows = self._supabase.call("removed_files", {"p_ids": list(ids)})
-        return [RemovedFile(r["document_id"], r["patient_id"], r["file_url"]) for r in rows]
+        return [
+            RemovedFile(r["document_id"], r["patient_id"], r["file_url"], tuple(r["used"]))
+            for r in rows
+        ]
 
     def forget_removed_files(self, ids: Sequence[str]) -> None:
         """Note that the files of these documents need no more attention."""
@@ -148,6 +153,7 @@ def _document(row: dict[str, Any]) -> Document:
         confidence=row["ocr_confidence"],
         created_at=row["created_at"],
         version=row["version"],
+        origin=row["origin"],
     )
 
 

@@ -77,6 +77,7 @@ class MemoryCoreWorld:
         self.put_prescription = core.put_prescription
         self.delete_prescription = core.delete_prescription
         self.put_appointment = core.put_appointment
+        self.give_patient = core.give_patient
         self.delete_appointment = core.delete_appointment
         self.sign_doctor_in = core.sign_doctor_in
         self.expire_leases = core.outbox.expire_leases

@@ -127,6 +127,13 @@ class PostgresBackend:
         ids = {"id": appointment_id, "user_id": user_id}
         self._sql.execute(_VISIT, row | columns | ids)
 
+    def give_patient(self, before: str, user_id: str) -> None:
+        """Give the patient row of one user to another, with all that hangs on it."""
+        self._sql.execute(
+            "update patients set user_id = %(user)s where user_id = %(before)s",
+            {"before": before, "user": user_id},
+        )
+
     def delete_appointment(self, appointment_id: str) -> None:
         """Delete an appointment."""
         self._sql.execute("delete from appointments where id = %(id)s", {"id": appointment_id})

@@ -136,6 +136,16 @@ def test_a_copy_that_nobody_should_see_is_reported_and_removed_on_order(agreed: 
     assert drift(agreed, "appointments") == set()
 
 
+def test_the_apps_own_documents_of_the_same_name_are_no_copies(agreed: Stores) -> None:
+    stray = "users/u2/appointments/visit-rx1"
+    theirs = {"appointments/visit-rx1", "clinics/c1/appointments/visit-rx1"}
+    for at in (stray, *theirs):
+        agreed.firebase.put_document(at, {"note": "synthetic"})
+    assert remove("appointments", ["visit-rx1"], agreed, operator="asha") == 1
+    assert stray not in agreed.firebase.documents
+    assert theirs <= agreed.firebase.documents.keys()
+
+
 def test_an_orphan_mirror_is_removed_on_order(agreed: Stores) -> None:
     agreed.lose_prescription("rx1")
     assert drift(agreed, "prescriptions") == {("orphan", mirror("rx1"), None, False)}

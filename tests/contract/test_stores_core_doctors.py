@@ -129,6 +129,21 @@ def test_a_member_of_staff_is_a_conflict_and_stays_staff(at_core: CoreWorld) -> 
     assert role(at_core) == "STAFF"
 
 
+def test_a_doctor_from_whom_core_took_the_role_does_not_get_it_back_by_a_profile(
+    at_core: CoreWorld,
+) -> None:
+    sign_up(at_core)
+    store(at_core)
+    at_core.verify_doctor("id-u1")
+    at_core.put_user("id-u1", role="PATIENT")
+    sign_up(at_core)  # a bare patient row again
+    outcome = store(at_core, version=8)
+    assert (outcome.state, outcome.code) == ("conflict", "role_differs")
+    assert role(at_core) == "PATIENT"
+    at_core.put_user("id-u1", role="DOCTOR")  # a person has decided
+    assert store(at_core, version=9).state == "done"
+
+
 def test_someone_whom_core_made_a_doctor_keeps_the_patient_row(at_core: CoreWorld) -> None:
     sign_up(at_core)
     store_profile(at_core, Profile(name="Asha"), 6)

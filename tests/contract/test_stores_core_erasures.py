@@ -9,7 +9,7 @@ import pytest
 from shared.erasure.tombstones import BuriedError
 from shared.events import Ref
 from shared.models.erasures import Receipt
-from shared.models.profiles import Profile
+from shared.models.profiles import DoctorProfile, Profile
 from shared.outcomes import Outcome
 from tests.contract.memory_core_world import batch
 from tests.contract.postgres_core_world import CoreWorld
@@ -58,6 +58,11 @@ def test_only_patients_are_erased(at_core: CoreWorld) -> None:
     at_core.put_user("id2", role="DOCTOR")
     assert at_core.erasures.order("u2", "asha") == (None, "refused")
     assert at_core.tombstones.buried(REFS) == set()
+    ref = Ref("user", "u2", 1)
+    doctor = (ref, "doctor-u2", DoctorProfile("Asha", "Rao"))
+    assert at_core.doctors.store(batch("store_doctor", ref), [doctor])[0].state == "done"
+    at_core.put_user("id2", role="PATIENT")  # what was written as a doctor is still the patients'
+    assert at_core.erasures.order("u2", "asha") == (None, "refused")
 
 
 def test_under_legal_hold_an_order_is_noted_and_nothing_is_buried(at_core: CoreWorld) -> None:
@@ -69,6 +74,36 @@ def test_under_legal_hold_an_order_is_noted_and_nothing_is_buried(at_core: CoreW
     assert at_core.holds.release("u1")
     assert not at_core.holds.release("u1")
     assert at_core.erasures.order("u1", "asha") == (key, "ordered")
+
+
+def test_a_legal_hold_stops_an_erasure_that_is_being_carried_out(at_core: CoreWorld) -> None:
+    key, _ = at_core.erasures.order("u1", None)
+    step, done = batch("erase_supabase", Ref("erasure", key)), Outcome(Ref("erasure", key), "done")
+    at_core.erasures.note(step, [Receipt(key, "supabase", 2)], [done])
+    at_core.holds.hold("u1", "case 17", "asha")
+    assert at_core.erasures.read([key]) == {}
+    assert at_core.erasures.erase(key)["erased"] == 0
+    assert at_core.user("u1") is not None
+    assert at_core.erasures.order("u1", "asha") == (key, "held")
+    assert at_core.holds.find("u1")["receipts"].keys() == {"all", "supabase"}
+    announced(at_core)
+    assert at_core.holds.release("u1")
+    assert at_core.erasures.order("u1", "asha") == (key, "ordered")
+    assert announced(at_core) == {("erasure", key)}
+    assert at_core.holds.find("u1")["receipts"].keys() == {"supabase"}
+
+
+def test_under_legal_hold_no_certified_erasure_runs_again(at_core: CoreWorld) -> None:
+    key, _ = at_core.erasures.order("u1", "asha")
+    at_core.erasures.erase(key)
+    at_core.erasures.end_round(key, 0, "sealed", 0)
+    at_core.holds.hold("u1", "case 17", "asha")
+    announced(at_core)
+    at_core.tombstones.reopen(["u1"])
+    assert not at_core.looks.look_again(key, "u1")
+    assert announced(at_core) == set()
+    at_core.holds.release("u1")
+    assert at_core.looks.look_again(key, "u1")
 
 
 def test_an_erasure_ends_when_a_round_finds_nothing_and_else_is_announced_again(

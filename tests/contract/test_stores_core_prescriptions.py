@@ -62,6 +62,34 @@ def test_a_deleted_prescription_is_not_read_and_its_version_stays_known(
     assert at_core.version("prescription", "rx1") > before
 
 
+def test_a_visit_that_is_given_to_another_patient_moves_its_prescriptions_version(
+    at_core: CoreWorld,
+) -> None:
+    at_core.put_user("id2")
+    at_core.put_patient("id2", "p2")
+    at_core.put_prescription("rx1", "id1", summary=SUMMARY)
+    at_core.put_appointment("appointment-rx1", "id1")
+    before = at_core.version("prescription", "rx1")
+    at_core.put_appointment("appointment-rx1", "id1", status="COMPLETED")
+    assert at_core.version("prescription", "rx1") == before
+    at_core.put_appointment("appointment-rx1", "id2")
+    read = at_core.prescriptions.read(["rx1"])["rx1"]
+    assert (read.uid, read.version > before) == (None, True)
+
+
+def test_a_patient_row_that_is_given_to_another_user_moves_visits_and_prescriptions(
+    at_core: CoreWorld,
+) -> None:
+    at_core.put_user("id2", firebase_uid="u2")
+    at_core.put_prescription("rx1", "id1", summary=SUMMARY)
+    at_core.put_appointment("a1", "id1")
+    moved = ("prescription", "rx1"), ("appointment", "a1")
+    before = [at_core.version(*at) for at in moved]
+    at_core.give_patient("id1", "id2")
+    assert all(at_core.version(*at) > was for at, was in zip(moved, before, strict=True))
+    assert at_core.prescriptions.read(["rx1"])["rx1"].uid == "u2"
+
+
 def test_reading_nothing_finds_nothing(at_core: CoreWorld) -> None:
     assert at_core.prescriptions.read([]) == {}
 

@@ -227,6 +227,21 @@ def test_what_core_does_not_have_any_more_is_not_told_and_withdrawn(at_core: Cor
             assert [(claim.what, claim.held) for claim in found.withdrawn] == [("new", True)]
 
 
+@pytest.mark.parametrize("uid", ["u2", None])
+def test_what_was_still_to_be_told_to_whoever_had_it_before_is_not_told(
+    at_core: CoreWorld, uid: str | None
+) -> None:
+    at_core.put_user("id2", firebase_uid=uid)
+    at_core.put_patient("id2", "p2")
+    at_core.put_appointment("a1", "id1")
+    look(at_core, "appointment", "a1")
+    at_core.put_appointment("a1", "id2")
+    found = look(at_core, "appointment", "a1")
+    assert [(claim.uid, claim.held) for claim in found.claims] == [(uid, False)] * bool(uid)
+    first = at_core.claims("a1")[0]
+    assert (first["state"], first["code"]) == ("unsent", "patient_changed")
+
+
 def test_what_was_told_of_a_deleted_appointment_stays(at_core: CoreWorld) -> None:
     at_core.put_appointment("a1", "id1")
     look(at_core, "appointment", "a1")

@@ -26,6 +26,7 @@ def mirror(version: int, text: str = "Prescription of 2026-05-01") -> Document:
         confidence=1.0,
         created_at="2026-05-01T10:00:00.000Z",
         version=version,
+        origin="core",
     )
 
 
@@ -257,3 +258,13 @@ def test_a_file_that_another_document_uses_is_not_removed(at_supabase: SupabaseW
         at_supabase.upload({"id": key, "patient_id": "u1", "file_url": "documents/u1/a.jpg"})
     at_supabase.delete_document(UPLOAD)
     assert at_supabase.documents.removed_files([UPLOAD]) == []
+
+
+def test_with_a_file_that_was_left_comes_what_else_of_the_patients_is_used(
+    at_supabase: SupabaseWorld,
+) -> None:
+    for key, uid in ((UPLOAD, "u1"), (OTHER, "u1"), (MIRROR, "u2")):
+        at_supabase.upload({"id": key, "patient_id": uid, "file_url": f"documents/{uid}/{key}"})
+    at_supabase.delete_document(UPLOAD)
+    (left,) = at_supabase.documents.removed_files([UPLOAD])
+    assert left.used == (f"documents/u1/{OTHER}",)

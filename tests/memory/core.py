@@ -136,6 +136,16 @@ class MemoryCore(MemoryCoreLedger):
         known = self.appointment_rows.get(appointment_id, APPOINTMENT | {"id": appointment_id})
         row = known | {"user_id": user_id} | columns
         self._change(self.appointment_rows, appointment_id, row, "appointment", "id")
+        paper = self.prescription_rows.get(appointment_id.removeprefix("appointment-"))
+        if paper and paper["user_id"] != user_id:
+            self.put_prescription(paper["id"], user_id)
+
+    def give_patient(self, before: str, user_id: str) -> None:
+        """Give the patient row of one user to another, with all that hangs on it."""
+        self.patient_rows[user_id] = self.patient_rows.pop(before)
+        for rows in (self.appointment_rows, self.prescription_rows):
+            rows |= {k: r | {"user_id": user_id} for k, r in rows.items() if r["user_id"] == before}
+        self._note_signed_in(user_id)
 
     def sign_doctor_in(self, doctor_id: str, uid: str | None) -> None:
         """Give a doctor a sign-in; all that the doctor may read by it is announced."""

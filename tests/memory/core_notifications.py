@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -32,6 +32,7 @@ class MemoryCoreNotifications:
             read = {key: news_of(self._core, kind, key) for key in keys}
             standing = {key: news for key, news in read.items() if news}
             untold = {key: why for key, news in standing.items() if (why := _why_untold(news))}
+            self._leave(kind, standing)
             claims: list[Claim] = []
             for key in [key for key in standing if key not in untold]:
                 self._note(kind, standing[key])
@@ -42,6 +43,13 @@ class MemoryCoreNotifications:
                 claims,
                 self._withdrawn(kind, [k for k in keys if not (read[k] and standing[k].holds)]),
             )
+
+    def _leave(self, kind: str, standing: Mapping[str, News]) -> None:
+        """End the open claims of whoever had an entity before."""
+        for at, row in self._core.claims.items():
+            news = standing.get(at[1]) if at[0] == kind and row["state"] == "claimed" else None
+            if news is not None and row["uid"] != news.uid:
+                row |= {"state": "unsent", "code": "patient_changed", "holder": None}
 
     def _taken(self, kind: str, key: str, holder: str) -> list[Claim]:
         """Take hold of an entity's open claims, unless another message works on them."""

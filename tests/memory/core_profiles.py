@@ -106,7 +106,8 @@ class MemoryCoreDoctors:
             return Outcome(ref, "retrying", "user_not_in_core")
         patient = self._core.patient_rows.get(user["id"]) if user["role"] == "PATIENT" else None
         bare = patient is None or self._is_bare(user["id"], patient)
-        if user["role"] == "STAFF" or not bare:
+        demoted = user["role"] == "PATIENT" and user["id"] in self._core.doctor_rows
+        if user["role"] == "STAFF" or demoted or not bare:
             held = Conflict("role", patient["id"] if patient else user["id"])
             return Outcome(ref, "conflict", "role_differs", (held,))
         if patient:

@@ -39,6 +39,7 @@ class MemoryCoreTombstones:
         with self._core.effect("core_tombstones.reopen"):
             for uid in uids:
                 row = self._core.erasure_rows.get(alias("user", uid))
-                if row and row["state"] == "certified":
+                held = uid in self._core.legal_holds
+                if row and row["state"] == "certified" and not held:
                     row |= {"uid": uid, "state": "ordered", "round": 1, **core_erasing.UNWATCHED}
                     core_erasing.announce(self._core, alias("user", uid))

@@ -34,7 +34,7 @@ class MemoryCoreErasures:
         """Order a patient's erasure."""
         with self._core.effect("core_erasures.order"):
             user = self._core.user_by_uid(uid)
-            if user and user["role"] != "PATIENT":
+            if user and (user["role"] != "PATIENT" or user["id"] in self._core.doctor_rows):
                 return None, "refused"
             key, held = alias("user", uid), uid in self._core.legal_holds
             known = self._core.erasure_rows.get(key)
@@ -60,6 +60,9 @@ class MemoryCoreErasures:
         """Put a patient under legal hold."""
         with self._core.effect("core_erasures.hold"):
             self._core.legal_holds[uid] = f"{operator}: {reason}"
+            row = self._core.erasure_rows.get(alias("user", uid))
+            if row and row["state"] == "ordered":
+                row |= {"state": "held", "receipts": self._receipts(row, held=True)}
 
     def release(self, uid: str) -> bool:
         """Take the legal hold off."""
@@ -117,7 +120,7 @@ class MemoryCoreErasures:
         """Have a certified erasure run for the last time."""
         with self._core.effect("core_erasures.look_again"):
             row = self._core.erasure_rows[erasure]
-            if erasure != alias("user", uid) or not row["sealed"]:
+            if erasure != alias("user", uid) or not row["sealed"] or uid in self._core.legal_holds:
                 return False
             row |= {
                 "uid": uid,
@@ -176,9 +179,8 @@ class MemoryCoreErasures:
 
     def _receipts(self, known: Row | None, *, held: bool) -> Row:
         """Counts of an earlier order stay: what was erased is told once, whoever asks again."""
-        if held:
-            return {"all": {"state": "held", "code": "legal_hold"}}
-        return known["receipts"] if known and known["state"] == "certified" else {}
+        counts = {k: v for k, v in (known or {"receipts": {}})["receipts"].items() if k != "all"}
+        return counts | ({"all": {"state": "held", "code": "legal_hold"}} if held else {})
 
     def _bury(self, erasure: str, entities: Sequence[tuple[str, str]]) -> int:
         buried = {alias(kind, key) for kind, key in entities} - self._core.tombstones.keys()

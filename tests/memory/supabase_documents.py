@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from shared.events import Ref
 from shared.models.documents import Chunk, Document, RemovedFile
@@ -64,9 +65,14 @@ class MemorySupabaseDocuments:
     def removed_files(self, ids: Sequence[str]) -> list[RemovedFile]:
         """Return the files that these deleted documents have left in Storage."""
         with self._supabase.effect("supabase_documents.removed_files"):
-            used = {row["file_url"] for row in self._supabase.document_rows.values()}
-            left = self._supabase.removed_files
-            return [left[key] for key in ids if key in left and left[key].file_url not in used]
+            rows = self._supabase.document_rows.values()
+            used = {row["file_url"] for row in rows}
+            left = [file for key in ids if (file := self._supabase.removed_files.get(key))]
+            return [
+                replace(file, used=tuple(r["file_url"] for r in rows if _beside(r, file)))
+                for file in left
+                if file.file_url not in used
+            ]
 
     def forget_removed_files(self, ids: Sequence[str]) -> None:
         """Note that the files of these documents need no more attention."""
@@ -220,6 +226,10 @@ def _mirror(document: Document) -> Row:
     }
 
 
+def _beside(row: Row, file: RemovedFile) -> bool:
+    return row["patient_id"] == file.patient_uid and row["file_url"] is not None
+
+
 def _document(row: Row) -> Document:
     return Document(
         id=row["id"],
@@ -231,4 +241,5 @@ def _document(row: Row) -> Document:
         confidence=row["ocr_confidence"],
         created_at=row["created_at"],
         version=row["version"],
+        origin=row["origin"],
     )

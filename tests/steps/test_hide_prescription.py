@@ -90,6 +90,28 @@ def test_hiding_is_the_first_effect_of_a_revocation_or_deletion(
     assert to.files.files == {}
 
 
+def test_a_prescription_of_another_patient_now_is_hidden_although_its_copy_must_wait(
+    to: MemoryClients, send: Send
+) -> None:
+    send("prescription-changed", ref(to))
+    to.memory_core.put_user("id2", firebase_uid="u2")
+    to.memory_core.put_patient("id2", "p2")
+    to.memory_core.put_prescription("rx1", "id2")
+    to.files.error = TransientError("storage_unreachable")
+    step_once(to)
+    row = mirror(to)
+    assert row is not None
+    assert (row["patient_id"], row["revoked"]) == ("u1", True)
+    assert chunks(to) == []
+    to.files.error = None
+    to.run()
+    row = mirror(to)
+    assert row is not None
+    assert (row["patient_id"], row["revoked"]) == ("u2", False)
+    assert [chunk["patient_id"] for chunk in chunks(to)] == ["u2"]
+    assert to.files.files == {"documents/u2/prescriptions/rx1.pdf": PDF}
+
+
 def test_to_copy_remove_and_give_up_in_one_batch_core_is_used_twice(
     to: MemoryClients, send: Send
 ) -> None:

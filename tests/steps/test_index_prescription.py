@@ -148,3 +148,12 @@ def test_one_text_that_the_provider_refuses_is_parked_alone(
     )
     assert all(texts(to, f"rx{number}") for number in range(9))
     assert texts(to, "rx9") == []
+
+
+def test_a_prescription_whose_patient_has_no_sign_in_any_more_is_not_waited_for(
+    to: MemoryClients, send: Send
+) -> None:
+    ref = prescribe(to, diagnosis="Viral fever")
+    to.memory_core.put_user("id1", firebase_uid=None)
+    send("prescription-mirrored", ref)
+    assert (standing(to).state, standing(to).error_code) == ("gone", "patient_without_sign_in")

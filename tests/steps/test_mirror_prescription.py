@@ -159,6 +159,28 @@ def test_a_patient_without_sign_in_has_nothing_to_show_it_to(to: MemoryClients, 
     assert to.bus.of("prescription-mirrored") == []
 
 
+def test_a_mirror_goes_when_its_patient_has_no_sign_in_any_more(
+    to: MemoryClients, send: Send
+) -> None:
+    send("prescription-changed", prescribe(to))
+    to.memory_core.put_user("id1", firebase_uid=None)
+    send("prescription-changed", ref(to))
+    assert (mirror(to), to.memory_supabase.chunk_rows) == (None, {})
+    to.memory_core.put_user("id1", firebase_uid="u1")
+    send("prescription-changed", ref(to))
+    assert (mirror(to) or {})["patient_id"] == "u1"
+
+
+def test_a_mirror_goes_from_the_patient_whose_visit_was_another_persons(
+    to: MemoryClients, send: Send
+) -> None:
+    to.memory_core.put_user("id2")
+    to.memory_core.put_patient("id2", "p2")
+    send("prescription-changed", prescribe(to))
+    send("prescription-changed", prescribe(to, user="id2"))
+    assert mirror(to) is None
+
+
 def test_a_hundred_prescriptions_take_one_round_trip_per_store(
     to: MemoryClients, send: Send
 ) -> None:

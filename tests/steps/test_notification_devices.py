@@ -36,6 +36,7 @@ def _patient(to: MemoryClients) -> None:
         {"fcmToken": TOKEN, "consentGiven": False},
         {"fcmToken": TOKEN, "consentNotifications": False, "consentGiven": True},
         {"fcmToken": TOKEN, "consentNotifications": "yes"},
+        {"fcmToken": TOKEN, "consent_notifications": False, "consentGiven": True},
     ],
 )
 def test_without_a_plain_consent_there_is_the_note_alone(
@@ -51,6 +52,13 @@ def test_the_older_consent_field_counts_where_the_finer_one_is_absent(
     to: MemoryClients, send: Send
 ) -> None:
     put_patient(to, profile={"fcmToken": TOKEN, "consentGiven": True})
+    send("appointment-shown", change(to))
+    assert seen(to) == 1
+
+
+@pytest.mark.parametrize("spelling", ["consent_notifications", "consent_given"])
+def test_a_consent_counts_in_either_spelling(to: MemoryClients, send: Send, spelling: str) -> None:
+    put_patient(to, profile={"fcmToken": TOKEN, spelling: True})
     send("appointment-shown", change(to))
     assert seen(to) == 1
 

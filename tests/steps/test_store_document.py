@@ -57,6 +57,34 @@ def test_an_upload_is_stored_under_its_id_for_its_patient(to: MemoryClients, sen
     assert (standing(to).state, standing(to).source_version) == ("done", ref.version)
 
 
+def test_a_prescriptions_mirror_is_no_upload_whoever_announces_it(
+    to: MemoryClients, send: Send
+) -> None:
+    to.memory_core.put_prescription("rx1", "id-u1", summary=STRUCTURED)
+    send("prescription-changed", Ref("prescription", "rx1"))
+    (mirror,) = to.memory_supabase.document_rows
+    send("document-changed", Ref("document", mirror))
+    assert (to.memory_core.document_rows, medicines(to)) == ({}, [])
+    assert to.memory_core.ledger_rows["document", mirror, "store_document"].state == "gone"
+
+
+def test_a_file_is_kept_for_another_document_that_names_it_in_another_way(
+    to: MemoryClients, send: Send
+) -> None:
+    path = "documents/u1/a b.jpg"
+    signed = "https://x.supabase.co/storage/v1/object/sign/documents/u1/a%20b.jpg?token="
+    to.files.files[path] = b"made up"
+    for number, file_url in ((1, f"{signed}1"), (2, f"{signed}2"), (3, path)):
+        send("document-changed", upload(to, number, file_url=file_url))
+    for number in (1, 3):
+        to.memory_supabase.delete_document(key(number))
+        send("document-changed", Ref("document", key(number)))
+        assert path in to.files.files
+    to.memory_supabase.delete_document(key(2))
+    send("document-changed", Ref("document", key(2)))
+    assert to.files.files == {}
+
+
 @pytest.mark.parametrize("culprit", [{"type": None}, {"raises": True}])
 def test_of_a_hundred_documents_with_one_impossible_one_the_others_arrive(
     to: MemoryClients, send: Send, culprit: dict[str, Any], monkeypatch: pytest.MonkeyPatch

@@ -44,6 +44,17 @@ begin
   from (select *, case when before = '' then first else later end as what from fresh) f
   where f.state <> f.before and f.what is not null order by f.key;
 
+  -- Of somebody else now: what was still to be told is not told to whoever had it before.
+  update sync.notifications c set
+    state = 'unsent', code = 'patient_changed', holder = null, lease_until = null, settled_at = now()
+  where c.ctid = any (array(
+    select o.place from jsonb_to_recordset(standing) as n(key text, uid text)
+    cross join lateral (
+      select c.ctid as place from sync.notifications c
+      where c.kind = p_kind and c.key = n.key and c.state = 'claimed'
+        and c.uid is distinct from n.uid offset 0
+    ) o));
+
   update sync.notifications c set
     holder = p_holder, lease_until = now() + make_interval(secs => p_lease_s),
     attempts = c.attempts + 1

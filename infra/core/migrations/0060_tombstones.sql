@@ -46,13 +46,25 @@ create table sync.tombstones (
   buried_at timestamptz not null default now()
 );
 
--- A patient under legal hold is not erased; an order is noted as held.
+-- A patient under legal hold is not erased; an order is noted as held, and one that is being carried out
+-- stops where it is. Released, it is for a person to order it again.
 create table sync.legal_holds (
   uid text primary key,
   reason text not null,
   operator text not null,
   placed_at timestamptz not null default now()
 );
+
+create function sync.hold_erasure() returns trigger
+language plpgsql security definer set search_path = '' as $$
+begin
+  update sync.erasures e set
+    state = 'held', receipts = e.receipts || '{"all": {"state": "held", "code": "legal_hold"}}'
+  where e.id = sync.alias('user', new.uid) and e.state = 'ordered';
+  return null;
+end $$;
+create trigger hold_erasure after insert or update on sync.legal_holds
+  for each row execute function sync.hold_erasure();
 
 -- Which of these entities are buried, and by which erasure: [{kind, key}].
 create function sync.buried(p_refs jsonb) returns table (kind text, key text, erasure text)
@@ -105,8 +117,8 @@ begin
 end $$;
 
 -- Order the erasure of one patient: buried and announced in one transaction. Answers the erasure and
--- its state; `refused` for an account that core knows as something else than a patient's: what a
--- doctor wrote belongs to the patients.
+-- its state; `refused` for an account that core knows as something else than a patient's, or that was a
+-- doctor's: what a doctor wrote belongs to the patients.
 create function sync.order_erasure(p_uid text, p_operator text)
 returns table (erasure text, state text)
 language plpgsql security definer set search_path = '' as $$
@@ -118,7 +130,8 @@ begin
   select u.id, u.role::text as role, p.id as patient into account
   from public.users u left join public.patients p on p.user_id = u.id
   where u.firebase_uid = p_uid;
-  if account.role <> 'PATIENT' then
+  if account.role <> 'PATIENT'
+     or exists (select from public.doctors d where d.user_id = account.id) then
     return query select null::text, 'refused';
     return;
   end if;
@@ -132,7 +145,7 @@ begin
     patient_id = coalesce(excluded.patient_id, e.patient_id),
     operator = coalesce(excluded.operator, e.operator), state = excluded.state,
     round = 1,
-    receipts = case when 'held' in (e.state, excluded.state) then excluded.receipts else e.receipts end,
+    receipts = e.receipts - 'all' || excluded.receipts,
     ordered_at = excluded.ordered_at, certified_at = null, sealed = null, look_again_at = null, last_look = false
     where e.state <> 'ordered';
   if not held then
@@ -153,7 +166,8 @@ begin
   update sync.erasures e set uid = w.uid, state = 'ordered', round = 1, certified_at = null,
     sealed = null, look_again_at = null, last_look = false
   from (select distinct unnest(p_uids) as uid) w
-  where e.id = sync.alias('user', w.uid) and e.state = 'certified';
+  where e.id = sync.alias('user', w.uid) and e.state = 'certified'
+    and not exists (select from sync.legal_holds h where h.uid = w.uid);
   get diagnostics reopened = row_count;
   return reopened;
 end $$;

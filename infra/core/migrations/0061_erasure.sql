@@ -217,7 +217,8 @@ language sql stable security definer set search_path = '' as $$
 $$;
 create index erasures_to_look_into on sync.erasures (look_again_at) where sealed is not null;
 
--- Have a certified erasure run for the last time. Answers whether it does: not for another's uid.
+-- Have a certified erasure run for the last time. Answers whether it does: not for another's uid, and not
+-- yet under legal hold.
 create function sync.look_again(p_erasure text, p_uid text) returns boolean
 language plpgsql security definer set search_path = '' as $$
 begin
@@ -225,6 +226,6 @@ begin
   update sync.erasures e set uid = p_uid, state = 'ordered', round = 1, certified_at = null,
     sealed = null, look_again_at = null, last_look = true
   where e.id = p_erasure and e.id = sync.alias('user', p_uid) and e.state = 'certified'
-    and e.sealed is not null;
+    and e.sealed is not null and not exists (select from sync.legal_holds h where h.uid = p_uid);
   return found;
 end $$;

@@ -30,11 +30,15 @@ end $$;
 create trigger note_removed_files after delete on public.documents
   referencing old table as changed for each statement execute function sync.note_removed_files();
 
--- The files that deleted documents have left; not those that a document still uses.
+-- The files that deleted documents have left; not those that a document still uses. `used`: what else of
+-- the patient's is used, since one file has many addresses (each signing makes another).
 create function public.removed_files(p_ids uuid[])
-returns table (document_id uuid, patient_id text, file_url text)
+returns table (document_id uuid, patient_id text, file_url text, used text[])
 language sql stable security definer set search_path = '' as $$
-  select r.document_id, r.patient_id, r.file_url from sync.removed_files r
+  select r.document_id, r.patient_id, r.file_url, array(
+    select d.file_url from public.documents d
+    where d.patient_id = r.patient_id and d.file_url is not null)
+  from sync.removed_files r
   where r.document_id = any (p_ids)
     and not exists (select from public.documents d where d.file_url = r.file_url)
 $$;
