@@ -143,3 +143,34 @@ def test_backfilled_kinds_are_those_of_the_catalog() -> None:
     named = set(re.findall(r"healbridge-sync resync (?:run|quote) (\w+)", GUIDE))
     assert named
     assert named <= kinds
+
+
+_IDENTITIES = """#!/bin/bash
+case "$*" in
+  "projects describe"*) echo 123 ;;
+  *"services identity create"*|"projects add-iam-policy-binding"*) echo "$*" >>"$KEPT/said" ;;
+esac
+"""
+
+
+def test_googles_own_identities_are_made_and_each_is_given_the_role_of_its_service(
+    tmp_path: Path,
+) -> None:
+    tool = tmp_path / "gcloud"
+    tool.write_text(_IDENTITIES)
+    tool.chmod(0o755)
+    block = blocks("Google Cloud project", "sh")[0]
+    path = f"{tmp_path}:{os.environ['PATH']}"
+    run(block, KEPT=str(tmp_path), PATH=path, PROJECT="p", REGION="r", BILLING="b")
+    said = (tmp_path / "said").read_text()
+    made = set(re.findall(r"identity create --service=(\w+)\.", said))
+    given = dict(
+        re.findall(r":service-123@([\w-]+)\.iam\S+ --role=roles/(\w+)\.serviceAgent", said)
+    )
+    encryption = (REPOSITORY / "terraform" / "encryption.tf").read_text()
+    named = set(re.findall(r'^ +"([a-z-]+)", +#', encryption, re.M))
+    # These two only use the key, if there is one.
+    assert named - given.keys() == {"gcp-sa-secretmanager", "gs-project-accounts"}
+    assert made - set(given.values()) == {"secretmanager"}
+    assert given.keys() <= named
+    assert set(given.values()) <= made
