@@ -87,8 +87,9 @@ resource "google_cloudfunctions_function" "auth" {
   ]
 }
 
-# The optional sign-in hook. Identity Platform must be on, and it has one configuration per project:
-# where that is kept elsewhere, add the trigger there and leave sign_in_hook false.
+# The optional sign-in hook. This turns Identity Platform on, which is done once for a project: one that
+# is on is imported (docs/deploy.md, section 6). It has one configuration per project: where that is
+# kept elsewhere, add the trigger there and leave sign_in_hook false.
 resource "google_identity_platform_config" "sign_in" {
   for_each = local.by_kind.blocking
 
