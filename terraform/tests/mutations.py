@@ -324,6 +324,10 @@ _WATCHED = [
         ("audit", '"DATA_READ", ', ""),
         ("variables_watch", "= 2192", "= 30"),
     ),
+    *_fails(
+        "no_line_about_a_request_names_a_patient_or_who_asked",
+        ("request_logs", "in local.by_kind.http :", "in local.by_kind.topic :"),
+    ),
 ]
 
 _HOOK = [
