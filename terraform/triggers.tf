@@ -63,10 +63,11 @@ resource "google_cloudfunctions_function" "auth" {
     for_each = each.value.secret_ids
 
     content {
-      key        = secret_environment_variables.key
-      project_id = var.project
-      secret     = google_secret_manager_secret.this[secret_environment_variables.value].secret_id
-      version    = lookup(var.secret_versions, secret_environment_variables.value, "none")
+      # Without project_id: the first generation keeps the project's number, so that its id would be
+      # a change in every plan (terraform-provider-google#11383).
+      key     = secret_environment_variables.key
+      secret  = google_secret_manager_secret.this[secret_environment_variables.value].secret_id
+      version = lookup(var.secret_versions, secret_environment_variables.value, "none")
     }
   }
 

@@ -146,6 +146,7 @@ _KINDS = [
         "plain_settings_go_where_they_are_used",
         ("functions", "{ SUPABASE_URL = var.supabase_url }", "{}"),
         ("functions", "{ GOOGLE_CLOUD_PROJECT = var.project }", "{}"),
+        ("functions", '{ LOG_EXECUTION_ID = "false" }', "{}"),
         ("locals", 'if contains(function.secrets, "CORE_DSN")', ""),
     ),
     *_fails(
@@ -190,6 +191,11 @@ _KINDS = [
         ("locals", "if !contains(keys(local.gen1), name)", ""),
         ("triggers", "retry = true", "retry = false"),
         ("triggers", "each.value.secret_ids", "{}"),
+        (
+            "triggers",
+            "= secret_environment_variables.key",
+            "= secret_environment_variables.key\n      project_id = var.project",
+        ),
         ("triggers", "ALLOW_INTERNAL_ONLY", "ALLOW_ALL"),
         ("triggers", "= var.kms_key", "= null"),
         (
