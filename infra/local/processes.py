@@ -17,6 +17,11 @@ from pathlib import Path
 
 from infra.local import watchdog
 
+# PostgreSQL, which never runs as root, is started as another user: then Python forks, and gRPC's
+# handlers run between fork and exec. While a channel of this process is in use they can abort the
+# child. gRPC reads this at its first use.
+os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
+
 INHERITED = ("PATH", "HOME", "USER", "LANG", "LC_ALL", "TMPDIR")
 _handed_out: set[int] = set()
 

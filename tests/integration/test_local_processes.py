@@ -288,3 +288,35 @@ def test_the_pubsub_emulator_delivers_by_the_catalog_and_dead_letters_what_is_re
         return ("/store_user", "after the restart") in Receiver.got
 
     until(delivered_again)
+
+
+# Children as PostgreSQL is started where root starts it, while this process talks to a bus.
+FORKING = """
+import os, subprocess, threading
+from infra.local import processes
+import grpc
+
+channel = grpc.insecure_channel("127.0.0.1:9")
+
+def talk():
+    while True:
+        try:
+            channel.unary_unary("/any/any")(b"", timeout=0.05)
+        except grpc.RpcError:
+            pass
+
+for _ in range(4):
+    threading.Thread(target=talk, daemon=True).start()
+for _ in range(100):
+    subprocess.run(["true"], user=os.getuid(), check=True)
+os._exit(0)
+"""
+
+
+def test_grpc_does_nothing_in_a_child_that_is_to_become_another_program() -> None:
+    environment = {n: v for n, v in os.environ.items() if n != "GRPC_ENABLE_FORK_SUPPORT"}
+    ran = subprocess.run(
+        [sys.executable, "-c", FORKING], cwd=REPOSITORY, env=environment,
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (ran.returncode, ran.stderr) == (0, "")
