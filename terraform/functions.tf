@@ -94,6 +94,9 @@ locals {
     for name, function in local.functions : name => merge(
       var.settings,
       { GOOGLE_CLOUD_PROJECT = var.project },
+      # Else Cloud Functions sets it to true, and functions-framework writes every log line anew, with
+      # Cloud Run's span in the place of ours.
+      { LOG_EXECUTION_ID = "false" },
       contains(["http", "schedule", "topic"], function.trigger.kind) && !function.public ? {
         CALLED_BY = google_service_account.called_by[name].email
       } : {},

@@ -63,10 +63,11 @@ resource "google_cloudfunctions_function" "auth" {
     for_each = each.value.secret_ids
 
     content {
-      key        = secret_environment_variables.key
-      project_id = var.project
-      secret     = google_secret_manager_secret.this[secret_environment_variables.value].secret_id
-      version    = lookup(var.secret_versions, secret_environment_variables.value, "none")
+      # Without project_id: the first generation keeps the project's number, so that its id would be
+      # a change in every plan (terraform-provider-google#11383).
+      key     = secret_environment_variables.key
+      secret  = google_secret_manager_secret.this[secret_environment_variables.value].secret_id
+      version = lookup(var.secret_versions, secret_environment_variables.value, "none")
     }
   }
 
@@ -87,8 +88,9 @@ resource "google_cloudfunctions_function" "auth" {
   ]
 }
 
-# The optional sign-in hook. Identity Platform must be on, and it has one configuration per project:
-# where that is kept elsewhere, add the trigger there and leave sign_in_hook false.
+# The optional sign-in hook. This turns Identity Platform on, which is done once for a project: one that
+# is on is imported (docs/deploy.md, section 6). It has one configuration per project: where that is
+# kept elsewhere, add the trigger there and leave sign_in_hook false.
 resource "google_identity_platform_config" "sign_in" {
   for_each = local.by_kind.blocking
 

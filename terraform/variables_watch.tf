@@ -1,7 +1,7 @@
 # What is watched, how closely, and who is told.
 
 variable "alert_after_s" {
-  description = "Seconds that a message may wait, a chain may stand still or requests may fail before an alert."
+  description = "Seconds that a message may wait, a chain may stand still or requests may fail before an alert. Every erasure's last message waits eleven minutes."
   type        = number
   default     = 900
 

@@ -115,6 +115,7 @@ def certify_erasures(
         )
 
     def work(erasure: Erasure) -> Iterator[Receipt]:
+        # The catalog brings it back within a minute: a longer backoff would pass the alarm's mark.
         if erasure.age_s < quiet_s:
             wait = quiet_s - erasure.age_s
             raise TransientError("steps_may_still_run", retry_after=wait)

@@ -1,8 +1,9 @@
 """
 Tell a patient's app, or their doctor's, how the patient's data stands.
 
-On:         HTTP with a Firebase ID token; public, the token is verified here. `/openapi.json`
-            describes it: a patient's standing, and whether a change is visible yet
+On:         HTTP with a Firebase ID token, from apps and browsers; public, the token is verified
+            here. `/openapi.json` describes it: a patient's standing, and whether a change is
+            visible yet
 Does:       reads core's ledger and Supabase's documents; ids, versions and codes, no content
 Emits:      nothing
 Safe twice: reads change nothing
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from shared.access.browsers import for_browsers
 from shared.runtime import endpoint
 from shared.status import page
 from shared.status.routes import dispatch
@@ -31,6 +33,7 @@ ROUTES = (
 )
 
 
+@for_browsers
 @endpoint
 def patient_status(request: Request, to: Clients) -> Reply:
     """Answer by path."""

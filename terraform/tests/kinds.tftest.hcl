@@ -45,6 +45,7 @@ run "plain_settings_go_where_they_are_used" {
       CALLED_BY            = google_service_account.called_by["mirror_user_to_storage_second"].email
       CORE_POOL_SIZE       = "4"
       GOOGLE_CLOUD_PROJECT = "healbridge-test"
+      LOG_EXECUTION_ID     = "false"
       OPENAI_BASE_URL      = "https://embeddings.example.com/v1"
       SUPABASE_URL         = "https://abcdefgh.supabase.co"
     })
@@ -57,6 +58,7 @@ run "plain_settings_go_where_they_are_used" {
   assert {
     condition = google_cloudfunctions2_function.this["receive_document"].service_config[0].environment_variables == tomap({
       GOOGLE_CLOUD_PROJECT = "healbridge-test"
+      LOG_EXECUTION_ID     = "false"
       OPENAI_BASE_URL      = "https://embeddings.example.com/v1"
     })
     error_message = "A public function without stores has settings it cannot use."
@@ -253,9 +255,16 @@ run "auth_events_can_come_by_the_first_generation" {
   assert {
     condition = alltrue([
       for function in google_cloudfunctions_function.auth :
-      [for secret in function.secret_environment_variables : "${secret.key} ${secret.secret} ${secret.version} ${secret.project_id}"] == ["FINGERPRINT_KEY FINGERPRINT_KEY 4 healbridge-test"]
+      [for secret in function.secret_environment_variables : "${secret.key} ${secret.secret} ${secret.version}"] == ["FINGERPRINT_KEY FINGERPRINT_KEY 4"]
     ])
     error_message = "Secrets of Auth functions of the first generation."
+  }
+  assert {
+    condition = alltrue([
+      for function in google_cloudfunctions_function.auth :
+      alltrue([for secret in function.secret_environment_variables : secret.project_id != var.project])
+    ])
+    error_message = "A secret's project that no second plan would find unchanged."
   }
   assert {
     condition = alltrue([

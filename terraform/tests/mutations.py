@@ -146,6 +146,7 @@ _KINDS = [
         "plain_settings_go_where_they_are_used",
         ("functions", "{ SUPABASE_URL = var.supabase_url }", "{}"),
         ("functions", "{ GOOGLE_CLOUD_PROJECT = var.project }", "{}"),
+        ("functions", '{ LOG_EXECUTION_ID = "false" }', "{}"),
         ("locals", 'if contains(function.secrets, "CORE_DSN")', ""),
     ),
     *_fails(
@@ -190,6 +191,11 @@ _KINDS = [
         ("locals", "if !contains(keys(local.gen1), name)", ""),
         ("triggers", "retry = true", "retry = false"),
         ("triggers", "each.value.secret_ids", "{}"),
+        (
+            "triggers",
+            "= secret_environment_variables.key",
+            "= secret_environment_variables.key\n      project_id = var.project",
+        ),
         ("triggers", "ALLOW_INTERNAL_ONLY", "ALLOW_ALL"),
         ("triggers", "= var.kms_key", "= null"),
         (
@@ -323,6 +329,10 @@ _WATCHED = [
         "access_to_health_data_is_on_record",
         ("audit", '"DATA_READ", ', ""),
         ("variables_watch", "= 2192", "= 30"),
+    ),
+    *_fails(
+        "no_line_about_a_request_names_a_patient_or_who_asked",
+        ("request_logs", "in local.by_kind.http :", "in local.by_kind.topic :"),
     ),
 ]
 

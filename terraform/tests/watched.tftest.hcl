@@ -154,3 +154,17 @@ run "access_to_health_data_is_on_record" {
     error_message = "Audit lines are not kept."
   }
 }
+
+run "no_line_about_a_request_names_a_patient_or_who_asked" {
+  command = plan
+
+  assert {
+    condition = google_logging_project_exclusion.requests.filter == join(" AND ", [
+      "log_id(\"run.googleapis.com/requests\")", "resource.type=\"cloud_run_revision\"",
+      "resource.labels.service_name=(${join(" OR ", [
+        for name, function in local.catalog.functions : "\"${replace(name, "_", "-")}\"" if function.trigger.kind == "http"
+      ])})",
+    ])
+    error_message = "Lines about requests to what people call are kept."
+  }
+}

@@ -143,3 +143,63 @@ def test_backfilled_kinds_are_those_of_the_catalog() -> None:
     named = set(re.findall(r"healbridge-sync resync (?:run|quote) (\w+)", GUIDE))
     assert named
     assert named <= kinds
+
+
+_IDENTITIES = """#!/bin/bash
+case "$*" in
+  "projects describe"*) echo 123 ;;
+  *"services identity create"*|"projects add-iam-policy-binding"*) echo "$*" >>"$KEPT/said" ;;
+esac
+"""
+
+
+def test_googles_own_identities_are_made_and_each_is_given_the_role_of_its_service(
+    tmp_path: Path,
+) -> None:
+    tool = tmp_path / "gcloud"
+    tool.write_text(_IDENTITIES)
+    tool.chmod(0o755)
+    block = blocks("Google Cloud project", "sh")[0]
+    path = f"{tmp_path}:{os.environ['PATH']}"
+    run(block, KEPT=str(tmp_path), PATH=path, PROJECT="p", REGION="r", BILLING="b")
+    said = (tmp_path / "said").read_text()
+    made = set(re.findall(r"identity create --service=(\w+)\.", said))
+    given = dict(
+        re.findall(r":service-123@([\w-]+)\.iam\S+ --role=roles/(\w+)\.serviceAgent", said)
+    )
+    encryption = (REPOSITORY / "terraform" / "encryption.tf").read_text()
+    named = set(re.findall(r'^ +"([a-z-]+)", +#', encryption, re.M))
+    # These two only use the key, if there is one.
+    assert named - given.keys() == {"gcp-sa-secretmanager", "gs-project-accounts"}
+    assert made - set(given.values()) == {"secretmanager"}
+    assert given.keys() <= named
+    assert set(given.values()) <= made
+
+
+def test_what_the_guide_has_terraform_take_over_is_in_the_configuration() -> None:
+    taken = re.findall(r"'(\w+)\.(\w+)\[\"(\w+)\"\]'", GUIDE)
+    assert taken
+    text = "".join(file.read_text() for file in (REPOSITORY / "terraform").glob("*.tf"))
+    for kind, name, function in taken:
+        assert f'resource "{kind}" "{name}"' in text
+        assert function in catalog.load().functions
+
+
+_TOKEN = """#!/bin/bash
+[ "$1 $2" = "auth print-access-token" ] && echo access && exit
+[ "$1 $2 $3" = "run services proxy" ] && echo "$4 $6" >"$KEPT" && exit
+exit 9
+"""
+_IAM = """#!/bin/bash
+printf '{\n  "token": "a.b-c.d_e"\n}\n'
+"""
+
+
+def test_the_status_page_is_opened_under_the_token_that_iam_made(tmp_path: Path) -> None:
+    for name, text in (("gcloud", _TOKEN), ("curl", _IAM)):
+        (tmp_path / name).write_text(text)
+        (tmp_path / name).chmod(0o755)
+    path, kept = f"{tmp_path}:{os.environ['PATH']}", tmp_path / "kept"
+    script = "\n".join(blocks("Who else may call", "sh"))
+    run(script, KEPT=str(kept), PATH=path, URL="https://u", ACCOUNT="a", REGION="r")
+    assert kept.read_text() == "sync-status --token=a.b-c.d_e\n"

@@ -91,6 +91,35 @@ def test_without_a_token_nobody_is_told_anything(http: Callable[[str], FlaskClie
     assert http("patient_status").get("/api/sync/patient/u1", headers=bad).status_code == 401
 
 
+def test_a_web_app_may_ask_with_a_token_and_read_every_answer(
+    http: Callable[[str], FlaskClient],
+) -> None:
+    path = "/api/sync/patient/u1"
+    asks = {
+        "Origin": "https://doctors.example.com",
+        "Access-Control-Request-Method": "GET",
+        "Access-Control-Request-Headers": "authorization",
+    }
+    beforehand = http("patient_status").options(path, headers=asks)
+    assert beforehand.status_code == 204
+    assert beforehand.headers["Access-Control-Allow-Origin"] == "*"
+    assert beforehand.headers["Access-Control-Allow-Methods"] == "GET"
+    assert beforehand.headers["Access-Control-Allow-Headers"] == "Authorization"
+    for headers, status in ((signed_in("d1"), 200), (signed_in("u2"), 403), ({}, 401)):
+        answer = http("patient_status").get(path, headers=headers)
+        assert answer.status_code == status
+        assert answer.headers["Access-Control-Allow-Origin"] == "*"
+        assert "Access-Control-Allow-Credentials" not in answer.headers
+
+
+def test_no_other_page_may_read_what_operators_are_told(
+    http: Callable[[str], FlaskClient],
+) -> None:
+    for method in ("GET", "OPTIONS"):
+        answer = http("sync_status").open("/api/sync/status", method=method)
+        assert "Access-Control-Allow-Origin" not in answer.headers
+
+
 @pytest.mark.parametrize(("caller", "status"), [("u1", 200), ("d1", 200), ("u2", 404)])
 def test_visibility_is_told_to_the_owner_and_their_doctor(
     http: Callable[[str], FlaskClient], caller: str, status: int

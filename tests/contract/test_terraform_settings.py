@@ -17,6 +17,7 @@ EXAMPLE = (ROOT / "terraform" / "env" / "example.tfvars").read_text(encoding="ut
 OPERATORS = {"OWNER_DSN"}  # what a person's shell has, and no function
 PLATFORMS = {"FUNCTION_TARGET", "K_REVISION", "K_SERVICE"}  # set by Cloud Run
 EMULATORS = {"FIREBASE_AUTH_EMULATOR_HOST", "FIRESTORE_EMULATOR_HOST", "PUBSUB_EMULATOR_HOST"}
+FRAMEWORKS = {"LOG_EXECUTION_ID"}  # read by functions-framework
 OPENTELEMETRYS = re.compile(r"OTEL_\w+")  # may be given in the variable `settings`
 READERS = {"required", "key", "optional", "positive", "get", "getenv"}
 
@@ -69,7 +70,7 @@ def test_a_setting_that_terraform_does_not_give_is_documented_as_optional(name: 
 
 
 def test_terraform_gives_nothing_that_the_code_does_not_read() -> None:
-    assert not (GIVEN | DEPLOYMENTS) - NAMES
+    assert not (GIVEN | DEPLOYMENTS) - NAMES - FRAMEWORKS
 
 
 def test_every_documented_setting_is_read() -> None:

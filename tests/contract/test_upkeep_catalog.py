@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import psycopg
 
-from shared import catalog
+from shared import catalog, settings
 from shared.catalog import minutes
 from shared.repair.projections import PROJECTIONS
 
@@ -51,3 +53,12 @@ def test_every_projection_names_steps_of_its_kind_and_a_source_that_announces_it
 def test_the_local_scheduler_keeps_the_proportions_of_the_crons() -> None:
     crons = ("* * * * *", "*/5 * * * *", "17 * * * *", "30 2 * * *")
     assert [minutes(cron) for cron in crons] == [1, 5, 60, 1440]
+
+
+def test_an_erasure_is_certified_before_its_waiting_is_an_alarm() -> None:
+    watched = (Path(__file__).parents[2] / "terraform" / "variables_watch.tf").read_text()
+    alert = re.search(r'^variable "alert_after_s" \{.*?default += (\d+)', watched, re.S | re.M)
+    assert alert
+    # No step may still run when it looks; at the latest it comes one backoff after that.
+    latest_s = settings.erasure_quiet_s() + FUNCTIONS["certify_erasure"].limits["max_backoff_s"]
+    assert latest_s < int(alert[1])

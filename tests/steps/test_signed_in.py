@@ -66,6 +66,11 @@ def test_an_id_token_is_no_token_of_a_blocking_function_nor_the_other_way_round(
         signed_in.uid_of(f"Bearer {hook}")
 
 
+def test_the_hooks_token_may_hold_all_that_a_provider_says_of_an_account(sign: Sign) -> None:
+    hook = sign(aud="https://announce-sign-in-abc-el.a.run.app", raw_user_info="g" * 30_000)
+    assert signed_in.uid_of_sign_in(hook) == "u1"
+
+
 def test_an_unsigned_token_counts_beside_the_emulator_of_a_demo_project_only(
     sign: Sign, monkeypatch: pytest.MonkeyPatch
 ) -> None:
