@@ -85,7 +85,7 @@ class NullChain:
     def take(self, uid: str) -> float:
         """Return the seconds that an event takes through the chain."""
         self._arrived.clear()
-        time.sleep(random.random() * _POLL_S)  # noqa: S311 - no secret
+        time.sleep(random.random() * _POLL_S)
         began = time.perf_counter()
         self._begin.post(lambda: account_created(uid), 1)
         if not self._arrived.wait(_PATIENCE_S):
@@ -119,7 +119,7 @@ def _import_account(stack: Stack) -> str:
 
 
 def _ours(first: Served, core: psycopg.Connection[tuple[int]], uid: str) -> float:
-    time.sleep(random.random() * _POLL_S)  # noqa: S311 - no secret
+    time.sleep(random.random() * _POLL_S)
     began = time.perf_counter()
     first.post(lambda: account_created(uid), 1)
     while not core.execute(
