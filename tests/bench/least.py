@@ -1,6 +1,7 @@
 """
-The least that does the work at all, on the steps' own drivers and with nothing of ours: what no
-design of a step or of a relay can be faster than, on this machine.
+The least that does a step's work at all, on the steps' own drivers and with nothing of ours: what
+no design can be faster than, on this machine. Served only: an import would change the benchmark's
+own collection of garbage.
 """
 
 from __future__ import annotations
@@ -13,28 +14,10 @@ from typing import TYPE_CHECKING, Any
 from psycopg_pool import ConnectionPool
 
 if TYPE_CHECKING:
-    import psycopg
     from flask import Request
 
 gc.set_threshold(10_000)  # as main.py
 _TOPICS = "/google.pubsub.v1.Publisher/ListTopics"
-_ROWS = 1000  # of a relay's claim
-
-# One row a delivery, committed by itself.
-NOTE = """
-insert into sync.journal (kind, key, step, source_version, state, revision)
-values ('document', gen_random_uuid()::text, 'least', 1, 'done', 'bench')
-"""
-UNSENT = """
-create table if not exists least_outbox (like sync.outbox including all);
-truncate least_outbox;
-insert into least_outbox select * from sync.outbox where sent_at is null;
-"""
-_LEASED = """
-update least_outbox set lease_until = now() where ctid = any (array(
-  select ctid from least_outbox where sent_at is null limit %(rows)s)) returning ctid::text
-"""
-_SENT = "update least_outbox set sent_at = now() where ctid = any (%(places)s::tid[])"
 
 
 def one_statement(request: Request) -> tuple[str, int]:
@@ -50,14 +33,6 @@ def one_statement_and_call(request: Request) -> tuple[str, int]:
     one_statement(request)
     _topics()(b"\n\x18projects/demo-healbridge", timeout=10)
     return "", 204
-
-
-def relay(core: psycopg.Connection[Any], rows: int) -> None:
-    """Write every row twice, as a lease and as sent, by its place, and wait for no disk."""
-    core.execute("set synchronous_commit to off")
-    for _ in range(0, rows, _ROWS):
-        places = [place for (place,) in core.execute(_LEASED, {"rows": _ROWS})]
-        core.execute(_SENT, {"places": places})
 
 
 @cache

@@ -9,12 +9,14 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from infra.local.loopback import Handler, LoopbackServer
+from shared.stores.firestore import Firestore
 
 
 @contextmanager
@@ -35,6 +37,17 @@ def served(handler: Handler) -> Generator[str]:
     """Serve a handler; yields host:port."""
     with serving(LoopbackServer(0, handler)) as port:
         yield f"127.0.0.1:{port}"
+
+
+@contextmanager
+def firestore_at(handler: Handler, monkeypatch: pytest.MonkeyPatch) -> Generator[Firestore]:
+    """Lend a Firestore client of ours that asks a handler."""
+    with served(handler) as host:
+        monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", host)
+        monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "demo-test")
+        client = Firestore()
+        yield client
+        client.close()
 
 
 def self_signed(host: str, folder: Path) -> Path:

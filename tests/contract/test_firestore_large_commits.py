@@ -14,8 +14,7 @@ import pytest
 from infra.local.loopback import JSON, Request, Response
 from shared.errors import PermanentError
 from shared.stores.firebase_patients import FirebasePatients
-from shared.stores.firestore import Firestore
-from tests.contract.serving import served
+from tests.contract.serving import firestore_at
 
 ROOT = "projects/demo-test/databases/(default)/documents"
 AT = "2026-01-02T03:04:05.123456Z"
@@ -58,20 +57,14 @@ class Server:
 
 
 @pytest.fixture(name="server")
-def _server(monkeypatch: pytest.MonkeyPatch) -> Generator[Server]:
-    server = Server()
-    with served(server.answer) as host:
-        monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", host)
-        monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "demo-test")
-        yield server
+def _server() -> Server:
+    return Server()
 
 
 @pytest.fixture(name="patients")
-def _patients(server: Server) -> Generator[FirebasePatients]:
-    del server
-    firestore = Firestore()
-    yield FirebasePatients(firestore)
-    firestore.close()
+def _patients(server: Server, monkeypatch: pytest.MonkeyPatch) -> Generator[FirebasePatients]:
+    with firestore_at(server.answer, monkeypatch) as firestore:
+        yield FirebasePatients(firestore)
 
 
 def test_documents_that_are_too_large_to_go_together_go_in_parts_the_profile_last(

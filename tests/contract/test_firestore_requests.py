@@ -22,7 +22,7 @@ from google.protobuf import json_format
 
 from infra.local.loopback import JSON, Request, Response
 from shared.stores.firestore import REMOVED, Firestore, Snapshot, Write
-from tests.contract.serving import served
+from tests.contract.serving import firestore_at
 
 ROOT = "projects/demo-test/databases/(default)/documents"
 CHANGED = "2026-01-02T03:04:05.123456789Z"
@@ -68,26 +68,20 @@ def _message(request: Request) -> Any:
 
 
 @pytest.fixture(name="server")
-def _server(monkeypatch: pytest.MonkeyPatch) -> Generator[Server]:
-    server = Server()
-    with served(server.take) as host:
-        monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", host)
-        monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "demo-test")
-        yield server
+def _server() -> Server:
+    return Server()
 
 
 @pytest.fixture(name="ours")
-def _ours(server: Server) -> Generator[Firestore]:
-    del server
-    client = Firestore()
-    yield client
-    client.close()
+def _ours(server: Server, monkeypatch: pytest.MonkeyPatch) -> Generator[Firestore]:
+    with firestore_at(server.take, monkeypatch) as client:
+        yield client
 
 
 @pytest.fixture(name="theirs")
-def _theirs(server: Server, monkeypatch: pytest.MonkeyPatch) -> Generator[Any]:
+def _theirs(ours: Firestore, monkeypatch: pytest.MonkeyPatch) -> Generator[Any]:
     """Google's client over HTTP, a transport that its own constructor does not offer."""
-    del server
+    del ours  # which the server is up for
     host = os.environ["FIRESTORE_EMULATOR_HOST"]
     transport = FirestoreRestTransport(
         host=host, url_scheme="http", credentials=AnonymousCredentials()

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from typing import Any, LiteralString, TypeVar
+from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
 import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
-from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
 from shared.errors import ContendedError
@@ -273,47 +271,3 @@ def test_racing_swaps_of_one_documents_chunks_leave_one_of_the_two_sets(
     for _ in range(10):
         together(swap, long, short)
         assert [text for _, text, *_ in world.chunks(key)] in (long, short)
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        "update prescriptions set pdf_url = 's3://b/new.pdf'",
-        "delete from prescriptions",
-        "update users set firebase_uid = 'another' where id = 'someone'",
-        "select sync.announce_again('prescription', '{rx}')",
-    ],
-)
-def test_a_version_is_drawn_when_nobody_else_can_draw_a_later_one(
-    world: PostgresCoreWorld, sql: Sql, core_dsn: str, change: LiteralString
-) -> None:
-    """Else the entity's version would go back, and its targets refuse the newer state."""
-    world.put_prescription("rx", "someone")
-    held = "select from sync.outbox where key = 'rx' for update"
-    moved = "update sync.outbox set version = nextval('sync.version') where key = 'rx'"
-    version = "select version from sync.outbox where key = 'rx'"
-    with (
-        ThreadPoolExecutor(1) as threads,
-        Sql.connect(core_dsn, autocommit=True, row_factory=dict_row) as step,
-    ):
-        with step.transaction():
-            step.execute(held)
-            waiting = threads.submit(sql.execute, change)
-            until_waiting(step, sql.info.backend_pid)
-            step.execute(moved)
-            drawn = step.execute(version).fetchone()
-        waiting.result(timeout=10)
-        left = step.execute(version).fetchone()
-    assert drawn is not None
-    assert left is not None
-    assert left["version"] > drawn["version"]
-
-
-def until_waiting(other: Sql, pid: int) -> None:
-    """Return when the backend of that process waits for a lock."""
-    for _ in range(500):
-        asked = other.execute("select cardinality(pg_blocking_pids(%s)) as n", [pid]).fetchone()
-        if asked is not None and asked["n"]:
-            return
-        time.sleep(0.01)
-    raise AssertionError("nobody waits")
